@@ -1,0 +1,40 @@
+# The ways into the house. Each sets up what is missing first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: run setup test test-all lint bench base check clean
+
+run: setup  ## start the studio in the browser
+	$(BIN)/python studio.py
+
+setup: $(READY)  ## the virtual environment with the tested versions
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+		"Python 3.11 to 3.13 is needed, this is %s; try: make PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+test: setup  ## the fast tests
+	$(BIN)/python -m pytest -m 'not slow and not gpu'
+
+test-all: setup  ## all tests that this machine can run
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+
+bench: setup  ## how fast it is here, and how close the round trip comes
+	$(BIN)/python tests/bench.py
+
+base: setup  ## train the embedded base from nothing (hours on a CPU; goes on where it was interrupted)
+	$(BIN)/python -m studio.engine.base --out studio/embedded_base --work .base-work
+
+check: setup  ## what works here and what to mend
+	$(BIN)/python studio.py check
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache *.egg-info

@@ -1,0 +1,19 @@
+"""The two ways in which work ends early: a fault that the user can mend, and a stop that the user asked for."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class StudioError(Exception):
+    """A fault the user can mend, told in one sentence: the thing, its value, the cure."""
+
+
+class Cancelled(Exception):
+    """The user stopped the work. Raised out of `report`, so that the work leaves where it stands."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A half sentence that points from an unknown `word` to the nearest of the `known` ones."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"

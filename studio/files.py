@@ -1,0 +1,80 @@
+"""Files that appear whole, under names that hurt nobody. Standard library only."""
+
+import errno
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studio.errors import StudioError
+
+LONGEST_STEM = 80  # characters; every file system takes 255 bytes, and a stem may be four bytes a character
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
+    """Let `write` fill a file beside `path`, then rename it: a reader sees the old file or the new one, never a half.
+
+    Raises StudioError where the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    # the suffix stays last, because soundfile and Pillow choose the format by it
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(beside)
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise StudioError(f"{path}: could not be written ({reason(error)}); {cure(error)}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def write_json(path: Path, data: Any) -> Path:
+    """Write `data` as indented UTF-8 JSON, whole."""
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; raises StudioError where it is missing or is no JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudioError(f"{path}: could not be read ({reason(error)}); check the path") from error
+    except ValueError as error:
+        raise StudioError(f"{path}: is not valid JSON ({error}); mend it or write it anew") from error
+
+
+def slug(text: str) -> str:
+    """A readable file stem from any text: letters, digits, '-', '_' and spaces turned to '_'; never empty."""
+    stem = re.sub(r"(?:[^\w-]|_)+", "_", text).strip("_")[:LONGEST_STEM].strip("_")
+    while len(stem.encode("utf-8")) > 2 * LONGEST_STEM:
+        stem = stem[:-1]
+    return stem or "sound"
+
+
+def unused(path: Path) -> Path:
+    """`path` itself, or its first neighbour `stem_2`, `stem_3` … that does not exist yet."""
+    path, number = Path(path), 1
+    free = path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}_{number}{path.suffix}")
+    return free
+
+
+def reason(error: OSError) -> str:
+    """What the system says of a fault, without its number and path."""
+    return error.strerror or type(error).__name__
+
+
+def cure(error: OSError) -> str:
+    """What a user can do about a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some disk space and try again"
+    return "choose a folder you may write to"

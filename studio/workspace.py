@@ -1,0 +1,50 @@
+"""Where a user's datasets, runs, LoRAs, takes and kits lie. Standard library only."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ENVIRONMENT_VARIABLE = "STUDIO_WORKSPACE"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The user's folder; its parts are made when something is first written into them."""
+
+    root: Path
+
+    @property
+    def datasets(self) -> Path:
+        """One folder a dataset."""
+        return self.root / "datasets"
+
+    @property
+    def runs(self) -> Path:
+        """One folder a training run."""
+        return self.root / "runs"
+
+    @property
+    def loras(self) -> Path:
+        """Finished LoRA files."""
+        return self.root / "loras"
+
+    @property
+    def takes(self) -> Path:
+        """Generated sounds, each with its picture and recipe."""
+        return self.root / "takes"
+
+    @property
+    def kits(self) -> Path:
+        """Exported kits and the demo kit."""
+        return self.root / "kits"
+
+    @property
+    def cache(self) -> Path:
+        """What may be thrown away: the page's copies of sounds and pictures."""
+        return self.root / ".cache"
+
+
+def workspace(chosen: str | Path | None = None) -> Workspace:
+    """The workspace at `chosen`, else at $STUDIO_WORKSPACE, else `~/One-Shot Studio`."""
+    root = chosen or os.environ.get(ENVIRONMENT_VARIABLE) or Path.home() / "One-Shot Studio"
+    return Workspace(Path(root).expanduser().resolve())
