@@ -1,0 +1,72 @@
+"""The one place that knows CUDA, MPS and CPU: which exist, which number format is safe, where audio maths runs."""
+
+import os
+
+import psutil
+import torch
+
+from studio.errors import StudioError
+
+GIB = 2**30
+
+
+def available() -> tuple[str, ...]:
+    """The devices that this machine really has, best first; "cpu" is always the last."""
+    found = []
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return (*found, "cpu")
+
+
+def choose(wanted: str = "auto") -> torch.device:
+    """The device named `wanted`, or with "auto" the best there is. Raises StudioError for one that is not there."""
+    found = available()
+    if wanted == "auto":
+        return torch.device(found[0])
+    if wanted not in found:
+        raise StudioError(f"device is {wanted!r}, which this machine does not have; choose {' or '.join(found)}")
+    return torch.device(wanted)
+
+
+def dtype_for(device: torch.device, wanted: str = "auto") -> torch.dtype:
+    """The number format of frozen weights and autocast: half where the device does it safely, else float32.
+
+    wanted : "auto", "no", "bf16" or "fp16". MPS stays at float32 because autocast there turns pictures to NaN.
+    Raises StudioError for fp16 where it cannot work.
+    """
+    if wanted == "no":
+        return torch.float32
+    if device.type == "cuda":
+        if wanted == "bf16" or (wanted == "auto" and torch.cuda.is_bf16_supported()):
+            return torch.bfloat16
+        return torch.float16
+    if wanted == "fp16":
+        raise StudioError(f"mixed_precision is 'fp16', which {device.type} does not do safely; choose auto or no")
+    if wanted == "bf16" and device.type == "cpu":
+        return torch.bfloat16
+    return torch.float32
+
+
+def for_audio(device: torch.device) -> torch.device:
+    """Where STFTs run: on the device itself, but on the CPU instead of MPS, whose complex numbers have holes."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def describe() -> str:
+    """The best device in words for a header line, with its memory: "NVIDIA H100, 80 GB" or "CPU, 2 cores, 24 GB"."""
+    device = choose()
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{properties.name}, {properties.total_memory / GIB:.0f} GB"
+    name = "Apple GPU" if device.type == "mps" else "CPU"
+    return f"{name}, {os.cpu_count()} cores, {psutil.virtual_memory().total / GIB:.0f} GB"
+
+
+def free_memory() -> int:
+    """Bytes that a model may still take on the best device."""
+    device = choose()
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available

@@ -1,0 +1,131 @@
+"""Base models: StableDiffusionPipelines by folder or hub id, each with the mel settings that its pictures have.
+
+A loaded pipeline is kept between calls, one at a time, because loading takes longer than making a sound.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    LMSDiscreteScheduler,
+    StableDiffusionPipeline,
+    UniPCMultistepScheduler,
+)
+from diffusers.utils import logging
+from huggingface_hub.errors import HFValidationError
+
+from studio import presets
+from studio.engine import devices
+from studio.errors import StudioError
+from studio.files import read_json
+from studio.settings import MelSettings, from_dict
+
+EMBEDDED = Path(__file__).resolve().parent.parent / "embedded_base"
+MEL_FILE = "mel.json"  # beside model_index.json; bases from elsewhere have none
+
+SCHEDULERS = {
+    "dpm++": DPMSolverMultistepScheduler,
+    "ddim": DDIMScheduler,
+    "euler": EulerDiscreteScheduler,
+    "euler a": EulerAncestralDiscreteScheduler,
+    "unipc": UniPCMultistepScheduler,
+    "lms": LMSDiscreteScheduler,
+}
+
+
+@dataclass(frozen=True)
+class Base:
+    """A loaded base model."""
+
+    name: str
+    mel: MelSettings
+    pipeline: StableDiffusionPipeline = field(repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return self.pipeline.unet.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of its weights."""
+        return self.pipeline.unet.dtype
+
+    def use_scheduler(self, name: str) -> None:
+        """Sample with the scheduler of this name from now on; `name` is a key of SCHEDULERS."""
+        self.pipeline.scheduler = SCHEDULERS[name].from_config(self.pipeline.scheduler.config)
+
+
+def where(name: str) -> str:
+    """The folder or hub id behind a base's name: "embedded" is the one that ships with the studio."""
+    return str(EMBEDDED) if name == "embedded" else name
+
+
+def load_base(name: str, device: str = "auto", mixed_precision: str = "auto") -> Base:
+    """A base model for making sounds, kept loaded: the next call with the same arguments gets the same one.
+
+    See `open_base`.
+    """
+    return _kept(name, devices.choose(device).type, mixed_precision)
+
+
+@lru_cache(maxsize=1)
+def _kept(name: str, device: str, mixed_precision: str) -> Base:
+    return open_base(name, device, mixed_precision)
+
+
+def open_base(name: str, device: str = "auto", mixed_precision: str = "auto") -> Base:
+    """Load a base model afresh, for work that changes it.
+
+    name            : "embedded", a folder in StableDiffusionPipeline format, or a hub id
+    device          : "auto", "cuda", "mps" or "cpu"
+    mixed_precision : "auto", "no", "bf16" or "fp16", the number format of its weights
+    Raises StudioError where there is no such base, or where its pictures' size is none that the studio knows.
+    """
+    chosen = devices.choose(device)
+    dtype = devices.dtype_for(chosen, mixed_precision)
+    source = where(name)
+    folder = Path(source)
+    if folder.exists() and not (folder / "model_index.json").is_file():
+        raise StudioError(f"base {name!r} is no pipeline folder (no model_index.json in it); "
+                          "name a folder in diffusers format")
+    logging.disable_progress_bar()
+    try:
+        pipeline = StableDiffusionPipeline.from_pretrained(source, safety_checker=None, feature_extractor=None,
+                                                           requires_safety_checker=False, dtype=dtype)
+    except (OSError, ValueError, HFValidationError) as error:
+        raise StudioError(f"base {name!r} could not be loaded ({_first_line(error)}); "
+                          "name a folder, or a hub id while you are online") from error
+    pipeline.set_progress_bar_config(disable=True)
+    return Base(name, mel_of(folder, name, pipeline), pipeline.to(chosen))
+
+
+def mel_of(folder: Path, name: str, pipeline: StableDiffusionPipeline) -> MelSettings:
+    """The mel settings of a base's pictures: its own `mel.json`, else the one-shot preset of its picture size."""
+    if (folder / MEL_FILE).is_file():
+        return from_dict(MelSettings, read_json(folder / MEL_FILE), where=str(folder / MEL_FILE))
+    size = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+    if f"one-shot-{size}" not in presets.names("mel"):
+        raise StudioError(f"base {name!r} makes pictures of {size}×{size}, for which there is no one-shot-{size} "
+                          f"preset; put a {MEL_FILE} with mel settings into its folder")
+    return presets.load("mel", f"one-shot-{size}")
+
+
+def check_fits(base: Base, mel: MelSettings) -> None:
+    """Raise StudioError where pictures of `mel` are of a size that the base's VAE and UNet cannot take."""
+    pipeline = base.pipeline
+    multiple = pipeline.vae_scale_factor * 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
+    for name, size in (("n_mels", mel.n_mels), ("n_frames", mel.n_frames)):
+        if size % multiple:
+            raise StudioError(f"{name} is {size}, which base {base.name!r} cannot take; "
+                              f"give a multiple of {multiple}, best {getattr(base.mel, name)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
