@@ -26,7 +26,8 @@ def knob(default: Any, help: str, *, unit: str = "", low: float | None = None, h
 
 def as_dict(settings: Any) -> dict[str, Any]:
     """A settings object as plain JSON data: `from_dict` reads it back to an equal object."""
-    return dataclasses.asdict(settings)
+    return {name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(settings).items()}
 
 
 def from_dict(kind: type[Settings], data: Mapping[str, Any], where: str = "settings") -> Settings:

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import stat
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -41,20 +42,22 @@ def read(path: Path) -> tuple[Tensor, int]:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            hollow = not file.read(1)
-    except FileNotFoundError as error:
-        raise StudioError(f"{path}: there is no such file; check the path") from error
-    except OSError as error:
-        raise StudioError(f"{path}: could not be read ({reason(error)}); check the path and its permissions") from error
-    if hollow:
-        raise StudioError(f"{path}: is empty (0 bytes); leave it out or copy it anew")
-    try:
-        with soundfile.SoundFile(os.fspath(path)) as file:
+        kind = path.stat()
+        if not stat.S_ISREG(kind.st_mode):  # reading a pipe would wait for ever
+            raise StudioError(f"{path}: is no file; give a sound file")
+        if kind.st_size == 0:
+            raise StudioError(f"{path}: is empty (0 bytes); leave it out or copy it anew")
+        path.open("rb").close()  # the system's own reason, which libsndfile does not tell
+        # by name, since soundfile prints tracebacks over a damaged file object; as bytes, for names that are no text
+        with soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path)) as file:
             sample_rate = file.samplerate
             blocks = [file.read(BLOCK, dtype="float32", always_2d=True)]
             while len(blocks[-1]) == BLOCK:
                 blocks.append(file.read(BLOCK, dtype="float32", always_2d=True))
+    except FileNotFoundError as error:
+        raise StudioError(f"{path}: there is no such file; check the path") from error
+    except OSError as error:
+        raise StudioError(f"{path}: could not be read ({reason(error)}); check the path and its permissions") from error
     except soundfile.LibsndfileError as error:
         raise StudioError(f"{path}: could not be read as sound ({error.error_string.rstrip('.')}); "
                           "give WAV, FLAC, OGG, MP3 or AIFF") from error
@@ -165,7 +168,7 @@ def write(path: Path, waveform: Tensor, sample_rate: int, recipe: dict | None = 
     finite = torch.nan_to_num(waveform.detach().cpu().double(), nan=0.0, posinf=0.0, neginf=0.0)
     steps = (finite * 2**23).round().clamp(-(2**23), 2**23 - 1).to(torch.int32) * 256  # 24 bits, at the top of 32
     riff = io.BytesIO()
-    soundfile.write(riff, steps.T.numpy(), sample_rate, format="WAV", subtype="PCM_24")
+    soundfile.write(riff, steps.numpy().T, sample_rate, format="WAV", subtype="PCM_24")
     chunks = riff.getvalue()[12:]
     chunks += b"\0" * (len(chunks) % 2) + _info(path.stem, recipe)
     whole = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks

@@ -1,23 +1,23 @@
 """LoRA files: written with all that generation needs to know, read, put onto a base, exchanged with other programs.
 
-On disk a LoRA is safetensors in diffusers' own naming, so that `load_lora_weights` of any diffusers program takes
-it. Its metadata holds peft's configuration (rank and alpha; without it alpha would silently become the rank) and,
+On disk a LoRA is safetensors in peft's own naming, which `load_lora_weights` of any diffusers program takes. (The
+older naming that diffusers' converter writes covers attention only, and a file of both loses half of itself.) Its
+metadata holds peft's configuration (rank and alpha; without it alpha would silently become the rank) and,
 under "one-shot-studio", the base it was trained on, the mel settings of its pictures, and the training's recipe.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
-from diffusers.utils import convert_state_dict_to_diffusers
 from peft import get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from studio.engine.models import Base
@@ -28,6 +28,12 @@ from studio.settings import MelSettings, as_dict, from_dict
 OURS = "one-shot-studio"  # our key in the metadata
 PEFTS = "lora_adapter_metadata"  # diffusers' key for peft's configuration
 PARTS = {"unet": "lora_unet", "text_encoder": "lora_te"}  # diffusers' prefix → kohya's for Stable Diffusion 1 and 2
+SIDES = {"_A.weight": "lora_A", "_B.weight": "lora_B", "_down.weight": "lora_A", "_up.weight": "lora_B",
+         ".down.weight": "lora_A", ".up.weight": "lora_B", "_linear_layer.down.weight": "lora_A",
+         "_linear_layer.up.weight": "lora_B"}  # after a module's name and ".lora": peft's, kohya's, diffusers' endings
+COMPOUNDS = ("down_blocks", "up_blocks", "mid_block", "transformer_blocks", "time_emb_proj", "conv_shortcut", "proj_in",
+             "proj_out", "to_out", "to_q", "to_k", "to_v", "text_model", "self_attn", "out_proj", "q_proj", "k_proj",
+             "v_proj")  # names with an underscore of their own, which kohya's naming hides
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def save(path: Path, modules: Mapping[str, torch.nn.Module], base: str, mel: Mel
     """Write the adapters of `modules` ("unet", perhaps "text_encoder") as one LoRA file, whole; float32."""
     weights, configuration = {}, {}
     for part, module in modules.items():
-        for key, value in convert_state_dict_to_diffusers(get_peft_model_state_dict(module)).items():
+        for key, value in get_peft_model_state_dict(module).items():
             weights[f"{part}.{key}"] = value.detach().float().cpu().contiguous()
         for key, value in module.peft_config["default"].to_dict().items():
             configuration[f"{part}.{key}"] = sorted(value) if isinstance(value, set) else value
@@ -67,9 +73,9 @@ def read(path: Path) -> LoraInfo:
 
 def split(lora: str) -> tuple[Path, float]:
     """"FILE:WEIGHT" or "FILE" to a path and a strength, 1.0 where none is given."""
-    file, colon, weight = lora.rpartition(":")
+    file, _, weight = lora.rpartition(":")
     try:
-        return Path(file), float(weight) if colon else 1.0
+        return (Path(file), float(weight)) if file else (Path(lora), 1.0)
     except ValueError:  # no number after the last colon: it belongs to the path, as in C:\loras
         return Path(lora), 1.0
 
@@ -99,8 +105,8 @@ def use(base: Base, loras: Sequence[str]) -> MelSettings | None:
 
 def _load(base: Base, info: LoraInfo, name: str) -> None:
     try:
-        base.pipeline.load_lora_weights(info.path.parent, weight_name=info.path.name, adapter_name=name,
-                                        local_files_only=True)
+        # our own reading, because diffusers' of kohya's text encoder names misses the q, k and v of transformers 5
+        base.pipeline.load_lora_weights(_folded(info.path), adapter_name=name)
     except (RuntimeError, ValueError, KeyError) as error:
         base.pipeline.unload_lora_weights()
         made_for = f"base {info.base!r}" if info.base else "another base"
@@ -138,18 +144,11 @@ def export(source: Path, target: Path, format: str) -> Path:
              weights, so that every reader takes it at the right strength)
     Raises StudioError for a file that is no LoRA.
     """
-    weights, alphas = _weights(Path(source))
-    info = read(source)
     if format == "kohya":
-        tensors = _to_kohya(weights, alphas)
-        metadata = _kohya_metadata(info, weights, alphas)
+        weights, alphas = _weights(Path(source))
+        tensors, metadata = _to_kohya(weights, alphas), _kohya_metadata(read(source), weights, alphas)
     else:
-        tensors = {}
-        for key, value in weights.items():
-            module, side, _ = key.rsplit(".", 2)
-            rank = weights[f"{module}.lora_A.weight"].shape[0]
-            tensors[key] = value * (alphas[module] / rank) if side == "lora_B" else value
-        metadata = {"format": "pt"}
+        tensors, metadata = _folded(Path(source)), {"format": "pt"}
     if OURS in (said := _metadata(Path(source))):
         metadata[OURS] = said[OURS]
     return write_whole(target, lambda beside: save_file(tensors, beside, metadata=metadata))
@@ -157,23 +156,40 @@ def export(source: Path, target: Path, format: str) -> Path:
 
 def _weights(path: Path) -> tuple[dict[str, Tensor], dict[str, float]]:
     """A LoRA's tensors in peft's naming ("unet.….lora_A.weight") and the alpha of each module."""
-    _metadata(path)
-    loaded, network_alphas, configuration = StableDiffusionPipeline.lora_state_dict(
-        path.parent, weight_name=path.name, local_files_only=True, return_lora_metadata=True)
-    weights = {}
-    for key, value in loaded.items():
-        key = key.replace(".lora.down.", ".lora_A.").replace(".lora.up.", ".lora_B.")
-        key = key.replace(".lora_linear_layer.down.", ".lora_A.").replace(".lora_linear_layer.up.", ".lora_B.")
-        weights[key] = value.float().contiguous()
+    configuration = json.loads(_metadata(path).get(PEFTS, "{}"))
+    weights, alphas = {}, {}
+    for key, value in load_file(path).items():
+        module, _, rest = key.partition(".lora")
+        if key.endswith(".alpha"):
+            alphas[_from_kohya(key.removesuffix(".alpha"))] = float(value)
+        elif rest and (side := SIDES.get(rest)):
+            weights[f"{_from_kohya(module)}.{side}.weight"] = value.float().contiguous()
     if not weights:
         raise StudioError(f"{path}: holds no LoRA weights; choose a LoRA file")
-    alphas = {}
     for module in {key.rsplit(".", 2)[0] for key in weights}:
         rank = weights[f"{module}.lora_A.weight"].shape[0]
-        part = module.split(".", 1)[0]
-        alpha = (configuration or {}).get(f"{part}.lora_alpha", rank)
-        alphas[module] = float((network_alphas or {}).get(f"{module}.alpha", alpha))
+        alphas.setdefault(module, float(configuration.get(f"{module.split('.', 1)[0]}.lora_alpha", rank)))
     return weights, alphas
+
+
+def _folded(path: Path) -> dict[str, Tensor]:
+    """A LoRA's tensors in peft's naming with alpha ÷ rank folded into the second factor, so that alpha is the rank."""
+    weights, alphas = _weights(path)
+    folded = {}
+    for key, value in weights.items():
+        module, side, _ = key.rsplit(".", 2)
+        rank = weights[f"{module}.lora_A.weight"].shape[0]
+        folded[key] = value * (alphas[module] / rank) if side == "lora_B" else value
+    return folded
+
+
+def _from_kohya(module: str) -> str:
+    """"lora_unet_mid_block_attentions_0_proj_in" to "unet.mid_block.attentions.0.proj_in"; other names stay."""
+    for part, prefix in PARTS.items():
+        if module.startswith(f"{prefix}_"):
+            words = re.findall("|".join(COMPOUNDS) + "|[^_]+", module.removeprefix(f"{prefix}_"))
+            return ".".join([part, *words])
+    return module
 
 
 def _to_kohya(weights: Mapping[str, Tensor], alphas: Mapping[str, float]) -> dict[str, Tensor]:

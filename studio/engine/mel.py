@@ -187,9 +187,11 @@ def _slices(mel: MelSettings, device: torch.device) -> tuple[_Slice, ...]:
         peaked = _triangles(edges[rows.start : rows.stop + 2], bins_hz, widened=mel.norm == "mean",
                             whole=(rows.start == 0, rows.stop == mel.n_mels))
         zone = torch.ones_like(bins_hz)
+        if mel.norm != "mean":  # of what lies beyond the rows the picture says nothing: it is silent
+            zone = ((bins_hz > mel.f_min) & (bins_hz < mel.f_max)).double()
         if bass_rows:
             above = ((bins_hz - mel.bass_hz) / (2 * ZONE_HZ) + 0.5).clamp(0, 1)
-            zone = above if n_fft == mel.n_fft else 1 - above
+            zone = zone * (above if n_fft == mel.n_fft else 1 - above)
         slices.append(_Slice(
             mel=mel, rows=rows, window=_window(mel, n_fft).to(device),
             bank=_normed(peaked, edges[rows.start : rows.stop + 2], mel.norm).float().T.contiguous().to(device),

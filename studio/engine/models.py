@@ -17,8 +17,9 @@ from diffusers import (
     StableDiffusionPipeline,
     UniPCMultistepScheduler,
 )
-from diffusers.utils import logging
+from diffusers.utils import logging as diffusers_logging
 from huggingface_hub.errors import HFValidationError
+from transformers.utils import logging as transformers_logging
 
 from studio import presets
 from studio.engine import devices
@@ -95,7 +96,8 @@ def open_base(name: str, device: str = "auto", mixed_precision: str = "auto") ->
     if folder.exists() and not (folder / "model_index.json").is_file():
         raise StudioError(f"base {name!r} is no pipeline folder (no model_index.json in it); "
                           "name a folder in diffusers format")
-    logging.disable_progress_bar()
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(source, safety_checker=None, feature_extractor=None,
                                                            requires_safety_checker=False, dtype=dtype)

@@ -1,0 +1,34 @@
+"""Only what exists is offered, and the number format is one that works there."""
+
+import pytest
+import torch
+
+from studio.engine import devices
+from studio.errors import StudioError
+
+
+def test_only_what_exists_is_offered_and_the_cpu_always_does():
+    found = devices.available()
+    assert found[-1] == "cpu"
+    assert ("cuda" in found) == torch.cuda.is_available()
+    assert devices.choose().type == found[0]
+
+
+def test_a_device_that_is_not_there_is_refused_with_those_that_are():
+    missing = next(name for name in ("cuda", "mps") if name not in devices.available())
+    with pytest.raises(StudioError, match=f"device is '{missing}'.*cpu"):
+        devices.choose(missing)
+
+
+def test_number_formats_are_safe_on_each_device():
+    cpu, mps, cuda = torch.device("cpu"), torch.device("mps"), torch.device("cuda")
+    assert devices.dtype_for(cpu) == devices.dtype_for(mps) == torch.float32
+    assert devices.dtype_for(cuda, "fp16") == torch.float16
+    assert devices.dtype_for(cuda, "no") == torch.float32
+    with pytest.raises(StudioError, match="fp16"):
+        devices.dtype_for(cpu, "fp16")
+
+
+def test_audio_maths_of_mps_runs_on_the_cpu():
+    assert devices.for_audio(torch.device("mps")).type == "cpu"
+    assert devices.for_audio(torch.device("cuda")).type == "cuda"

@@ -1,0 +1,42 @@
+"""Files appear whole, under names that hurt nobody."""
+
+import errno
+
+import pytest
+
+from studio.errors import StudioError
+from studio.files import read_json, slug, unused, write_json, write_whole
+
+
+def test_a_write_that_breaks_leaves_the_old_file_and_no_litter(tmp_path):
+    path = write_json(tmp_path / "a.json", {"old": 1})
+
+    def breaks(beside):
+        beside.write_text("half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StudioError, match="No space left on device.*free some disk space"):
+        write_whole(path, breaks)
+    assert read_json(path) == {"old": 1}
+    assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("text", ["kick", "../../etc/passwd", "a/b\\c:d", "${alert(1)}<img src=x>", "日本語" * 100, "",
+                                  "...", "con\n\tx", "x" * 4000])
+def test_any_text_makes_a_harmless_stem(text):
+    stem = slug(text)
+    assert stem and not set(stem) & set('/\\:*?"<>|${}\n\t .')
+    assert len(stem.encode()) <= 160
+
+
+def test_a_taken_name_gets_a_number(tmp_path):
+    first = tmp_path / "kick.wav"
+    first.touch()
+    (tmp_path / "kick_2.wav").touch()
+    assert unused(first).name == "kick_3.wav"
+    assert unused(tmp_path / "snare.wav").name == "snare.wav"
+
+
+def test_a_missing_or_broken_json_is_named(tmp_path):
+    with pytest.raises(StudioError, match="nowhere.json: could not be read"):
+        read_json(tmp_path / "nowhere.json")

@@ -1,0 +1,56 @@
+"""Bases load by folder, stay loaded, bring their mel settings, and say what is wrong with them."""
+
+import json
+import shutil
+
+import pytest
+
+from studio import presets
+from studio.engine import models
+from studio.errors import StudioError
+from studio.settings import MelSettings, as_dict
+
+
+def test_a_base_stays_loaded_and_brings_its_mel_settings(tiny_base):
+    base = models.load_base(str(tiny_base), "cpu")
+    assert models.load_base(str(tiny_base), "cpu") is base
+    assert models.open_base(str(tiny_base), "cpu") is not base
+    assert base.mel == MelSettings()
+
+
+def test_a_base_without_mel_settings_gets_the_preset_of_its_picture_size(tiny_base, tmp_path):
+    bare = shutil.copytree(tiny_base, tmp_path / "bare")
+    (bare / "mel.json").unlink()
+    assert models.open_base(str(bare), "cpu").mel == presets.load("mel", "one-shot-128")
+
+
+def test_mel_settings_of_a_base_that_cannot_work_are_named(tiny_base, tmp_path):
+    broken = shutil.copytree(tiny_base, tmp_path / "broken")
+    (broken / "mel.json").write_text(json.dumps(as_dict(MelSettings()) | {"f_max": 99999}), encoding="utf-8")
+    with pytest.raises(StudioError, match="mel.json: f_max is"):
+        models.open_base(str(broken), "cpu")
+
+
+@pytest.mark.parametrize("name", ["no/such-base", "not a hub id at all", "/nowhere/at/all"])
+def test_a_base_that_is_not_there_is_named_with_the_cure(name):
+    with pytest.raises(StudioError, match="could not be loaded.*name a folder, or a hub id while you are online"):
+        models.open_base(name, "cpu")
+
+
+def test_a_folder_that_is_no_pipeline_is_named(tmp_path):
+    with pytest.raises(StudioError, match="no model_index.json"):
+        models.open_base(str(tmp_path), "cpu")
+
+
+def test_pictures_of_a_size_the_base_cannot_take_are_refused(tiny_base):
+    base = models.load_base(str(tiny_base), "cpu")
+    models.check_fits(base, MelSettings(n_frames=256))
+    with pytest.raises(StudioError, match="n_frames is 120.*give a multiple of 16, best 128"):
+        models.check_fits(base, MelSettings(n_frames=120))
+
+
+@pytest.mark.parametrize("name", sorted(models.SCHEDULERS))
+def test_every_scheduler_takes_the_base(tiny_base, name):
+    base = models.open_base(str(tiny_base), "cpu")
+    base.use_scheduler(name)
+    assert type(base.pipeline.scheduler) is models.SCHEDULERS[name]

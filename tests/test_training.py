@@ -1,0 +1,133 @@
+"""LoRA training on a tiny base: it learns, resumes to equal weights, stops with a file, and refuses NaN."""
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from studio.engine import audio, dataset, loras, models, training
+from studio.engine.training import train
+from studio.errors import Cancelled, StudioError
+from studio.settings import MelSettings, PrepareSettings, TrainSettings
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory):
+    """A dataset of five synthesised thumps."""
+    folder = tmp_path_factory.mktemp("kit")
+    time = torch.arange(20000) / 44100
+    for number in range(5):
+        sound = torch.exp(-(8 + 4 * number) * time) * torch.sin(2 * torch.pi * (50 + 30 * number) * time)
+        audio.write(folder / "sounds" / f"kick {number}.wav", 0.9 * sound, 44100)
+    dataset.prepare([folder / "sounds"], folder / "dataset", MelSettings(), PrepareSettings())
+    return folder / "dataset"
+
+
+@pytest.fixture
+def settings(tiny_base):
+    return TrainSettings(base=str(tiny_base), steps=6, batch_size=2, rank=4, alpha=8, warmup_steps=2, device="cpu",
+                         checkpoint_every=2)
+
+
+def weights(path):
+    return load_file(path)
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def stop_at(step):
+    def report(progress):
+        if progress.stage == "train" and progress.step == step:
+            raise Cancelled
+    return report
+
+
+def test_the_lora_carries_mel_base_and_recipe_and_loads_into_the_base(kit, settings, tiny_base, tmp_path):
+    info = loras.read(train(kit, settings, tmp_path))
+    assert info.mel == MelSettings() and info.base == str(tiny_base)
+    assert info.recipe["sounds"] == 5 and info.recipe["train"]["steps"] == 6
+    base = models.open_base(str(tiny_base), "cpu")
+    assert loras.use(base, [f"{info.path}:0.5"]) == MelSettings()
+
+
+def test_same_seed_same_lora_and_another_seed_another(kit, settings, tmp_path):
+    one, again = (weights(train(kit, settings, tmp_path / name)) for name in ("one", "again"))
+    other = weights(train(kit, dataclasses.replace(settings, seed=2), tmp_path / "other"))
+    assert same(one, again)
+    assert not same(one, other)
+
+
+def test_the_loss_falls_on_a_kit_that_is_shown_often(kit, settings, tmp_path):
+    losses = []
+
+    def report(progress):
+        if progress.stage == "train":
+            losses.append(progress.values["loss"])
+
+    train(kit, dataclasses.replace(settings, steps=40, batch_size=8, learning_rate=0.01, checkpoint_every=0), tmp_path,
+          report=report)
+    assert sum(losses[-10:]) < sum(losses[:10])
+
+
+@pytest.mark.parametrize("step", [1, 3, 4])
+def test_a_stop_hands_over_the_file_and_resuming_gives_the_same_weights(kit, settings, tmp_path, step):
+    whole = weights(train(kit, settings, tmp_path / "whole"))
+    with pytest.raises(Cancelled):
+        train(kit, settings, tmp_path / "stopped", report=stop_at(step))
+    assert loras.read(tmp_path / "stopped" / "lora.safetensors").recipe["step"] == step
+    assert same(whole, weights(train(kit, settings, tmp_path / "stopped", resume=True)))
+
+
+def test_only_the_last_two_checkpoints_are_kept(kit, settings, tmp_path):
+    train(kit, settings, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step-00000004", "step-00000006"]
+
+
+def test_a_loss_that_is_no_number_ends_it_and_keeps_the_last_good_file(kit, settings, tmp_path, monkeypatch):
+    true_loss = training._loss
+
+    def breaks(run, material, step, part):
+        return true_loss(run, material, step, part) * (float("nan") if step == 3 else 1.0)
+
+    monkeypatch.setattr(training, "_loss", breaks)
+    with pytest.raises(StudioError, match="loss is not a number at step 4.*LoRA of step 3 is kept.*a tenth"):
+        train(kit, settings, tmp_path)
+    kept = weights(tmp_path / "lora.safetensors")
+    assert all(torch.isfinite(value).all() for value in kept.values())
+
+
+def test_resuming_without_a_checkpoint_is_refused(kit, settings, tmp_path):
+    with pytest.raises(StudioError, match="holds no checkpoint"):
+        train(kit, settings, tmp_path, resume=True)
+
+
+def test_the_text_encoder_learns_only_when_asked(kit, settings, tmp_path):
+    without = weights(train(kit, settings, tmp_path / "without"))
+    together = weights(train(kit, dataclasses.replace(settings, text_encoder=True), tmp_path / "with"))
+    assert not [key for key in without if key.startswith("text_encoder.")]
+    learned = [key for key in together if key.startswith("text_encoder.") and "lora_B" in key]
+    assert learned and all(together[key].abs().max() > 0 for key in learned)
+
+
+def test_attention_only_trains_attention_only(kit, settings, tmp_path):
+    trained = weights(train(kit, dataclasses.replace(settings, targets="attention"), tmp_path))
+    assert all(".attn" in key for key in trained)
+
+
+def test_accumulated_batches_weigh_as_one(kit, settings, tmp_path):
+    """Two batches of 2 summed up move the weights about as far as their mean gradient says: finite and not nought."""
+    one = weights(train(kit, dataclasses.replace(settings, gradient_accumulation=2, steps=1), tmp_path / "two"))
+    assert any(value.abs().max() > 0 for key, value in one.items() if "lora_B" in key)
+
+
+def test_disabled_sounds_and_weights_are_honoured(kit, tiny_base, settings):
+    shots = dataset.load(kit).one_shots
+    rows = [dataclasses.replace(shot, enabled=index != 0, weight=3.0 if index == 1 else 1.0)
+            for index, shot in enumerate(shots)]
+    shown = dataset.shown(dataclasses.replace(dataset.load(kit), one_shots=tuple(rows)))
+    names = [shot.file_name for shot in shown]
+    assert shots[0].file_name not in names
+    assert names.count(shots[1].file_name) == 3 * names.count(shots[2].file_name)
