@@ -1,5 +1,6 @@
 """Files that appear whole, under names that hurt nobody. Standard library only."""
 
+import contextlib
 import errno
 import json
 import os
@@ -30,7 +31,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
     except OSError as error:
         raise StudioError(f"{path}: could not be written ({reason(error)}); {cure(error)}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a parent that is no folder, a name too long: told above
+            beside.unlink(missing_ok=True)
     return path
 
 

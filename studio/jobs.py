@@ -192,10 +192,9 @@ def start_training(dataset: Path, settings: TrainSettings, run_folder: Path, *, 
 def _command(folder: Path, settings: TrainSettings) -> list[str]:
     if settings.processes == 1:
         return [sys.executable, "-m", "studio.jobs", str(folder)]
-    where = ["--cpu"] if settings.device == "cpu" else []
-    return [sys.executable, "-m", "accelerate.commands.launch", *where, "--num_processes", str(settings.processes),
-            "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "studio.jobs",
-            str(folder)]
+    # torchrun, because `accelerate launch` starts several CPU processes only through MPI; accelerate reads its signs
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(settings.processes),
+            "-m", "studio.jobs", str(folder)]
 
 
 def _environment(settings: TrainSettings) -> dict[str, str]:

@@ -40,3 +40,10 @@ def test_a_taken_name_gets_a_number(tmp_path):
 def test_a_missing_or_broken_json_is_named(tmp_path):
     with pytest.raises(StudioError, match="nowhere.json: could not be read"):
         read_json(tmp_path / "nowhere.json")
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(StudioError, match="choose a folder you may write to"):
+        write_json(tmp_path / "file" / "inside.json", {})
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"

@@ -39,9 +39,10 @@ PHRASES: dict[str, str] = {
     "hi hat": "hat", "hi hats": "hat", "bass drum": "kick", "kick drum": "kick", "hand clap": "clap",
     "hand claps": "clap", "rim shot": "rim", "side stick": "rim", "cross stick": "rim", "cow bell": "cowbell",
     "ride cymbal": "ride", "crash cymbal": "crash", "floor tom": "low tom", "rack tom": "high tom", "lo fi": "lo-fi",
-    "8 bit": "8-bit", "low pitched": "low", "high pitched": "high", "high tuned": "high", "tr 808": "808", "tr 909": "909", "tr 606": "606",
-    "tr 707": "707", "tr 727": "727", "cr 78": "78", "sh 101": "101", "tb 303": "303", "lm 1": "lm1", "lm 2": "lm2",
-    "sp 12": "sp12", "sp 1200": "sp1200", "mpc 60": "mpc60", "dx 7": "dx7", "hr 16": "hr16", "dr 55": "dr55",
+    "8 bit": "8-bit", "low pitched": "low", "high pitched": "high", "high tuned": "high", "tr 808": "808",
+    "tr 909": "909", "tr 606": "606", "tr 707": "707", "tr 727": "727", "cr 78": "78", "sh 101": "101",
+    "tb 303": "303", "lm 1": "lm1", "lm 2": "lm2", "sp 12": "sp12", "sp 1200": "sp1200", "mpc 60": "mpc60",
+    "dx 7": "dx7", "hr 16": "hr16", "dr 55": "dr55",
 }
 MACHINES = frozenset({
     "808", "909", "606", "707", "727", "78", "101", "303", "lm1", "lm2", "sp12", "sp1200", "mpc60", "dx7", "hr16",

@@ -1,0 +1,121 @@
+"""The command line: exit codes, one line for a fault, JSON on standard output, and every setting a flag."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studio import cli, flags, settings
+from studio.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+VERBS = ("check", "demo-kit", "encode", "decode", "prepare", "train", "generate", "transform", "morph", "track", "serve",
+         "export-lora")
+
+
+def said(capsys):
+    """(last line of standard output as JSON, standard error)."""
+    out, err = capsys.readouterr()
+    return json.loads(out.strip().splitlines()[-1]), err
+
+
+@pytest.fixture
+def kit(tmp_path):
+    assert main(["demo-kit", str(tmp_path / "kit")]) == 0
+    return tmp_path / "kit"
+
+
+def test_the_main_job_from_sounds_to_sounds(kit, tiny_base, tmp_path, capsys):
+    few = [str(path) for path in sorted(kit.iterdir())[:4]]
+    assert main(["prepare", *few, "--out", str(tmp_path / "ds"), "--json"]) == 0
+    prepared, _ = said(capsys)
+    assert len(prepared["added"]) == 4 and prepared["refused"] == []
+
+    lora = tmp_path / "kit.safetensors"
+    assert main(["train", str(tmp_path / "ds"), "--out", str(lora), "--base", str(tiny_base), "--steps", "3",
+                 "--batch-size", "1", "--device", "cpu", "--json"]) == 0
+    trained, _ = said(capsys)
+    assert trained["lora"] == str(lora) and trained["steps"] == 3 and lora.is_file()
+
+    assert main(["generate", "--prompt", "kick", "--base", str(tiny_base), "--lora", f"{lora}:0.8", "--count", "2",
+                 "--seed", "1", "--steps", "2", "--out", str(tmp_path / "takes"), "--json"]) == 0
+    made, _ = said(capsys)
+    assert [take["seed"] for take in made["takes"]] == [1, 2]
+    assert all(Path(take["file"]).is_file() for take in made["takes"])
+
+    assert main(["export-lora", str(lora), str(tmp_path / "kohya.safetensors"), "--format", "kohya"]) == 0
+    assert (tmp_path / "kohya.safetensors").is_file()
+
+
+def test_encode_and_decode_pass_files_and_flags_through(kit, tmp_path, capsys):
+    sound = str(sorted(kit.iterdir())[0])
+    assert main(["encode", sound, str(tmp_path / "a.png"), "--mel", "one-shot-128", "--range-db", "80", "--json"]) == 0
+    assert said(capsys)[0]["files"] == [str(tmp_path / "a.png")]
+    assert main(["decode", str(tmp_path / "a.png"), str(tmp_path / "a.wav"), "--iterations", "4", "--seed", "3"]) == 0
+    assert (tmp_path / "a.wav").is_file()
+
+
+@pytest.mark.parametrize(("argv", "line"), [
+    (["encode", "nowhere.wav", "x.png"], "nowhere.wav: there is no such file"),
+    (["encode", "nowhere.wav", "x.png", "--mel", "one-shot-12"], "did you mean 'one-shot-128'?"),
+    (["encode", "nowhere.wav", "x.png", "--f-max", "90000"], "above half of sample_rate"),
+    (["prepare", "nowhere.wav", "--out", "x"], "no usable sound"),
+    (["train", "nowhere", "--out", "x.safetensors"], "is no dataset"),
+    (["generate", "--out", "x", "--count", "0"], "count is 0; give at least 1"),
+    (["generate", "--out", "x", "--device", "tpu"], "device is 'tpu'"),
+    (["generate", "--out", "x", "--prmpt", "kick"], "unrecognized arguments: --prmpt"),
+    (["generate", "--out", "x", "--base", "nowhere/nothing"], "base 'nowhere/nothing' could not be loaded"),
+    (["fly"], "invalid choice: 'fly'"),
+    (["export-lora", "nowhere.safetensors", "y.safetensors", "--format", "kohya"], "there is no such LoRA file"),
+])
+def test_a_fault_is_one_line_on_standard_error_and_exit_2(argv, line, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("studio: ") and line in last
+    assert out == "" and "Traceback" not in err
+
+
+def test_a_stop_is_exit_130(monkeypatch, tmp_path):
+    def interrupted(*arguments, **rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("studio.engine.kit.write_demo_kit", interrupted)
+    assert main(["demo-kit", str(tmp_path)]) == 130
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([verb, "--help"])
+    assert left.value.code == 0
+    assert "--json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("verb", "kind"), [
+    ("encode", settings.MelSettings), ("prepare", settings.PrepareSettings), ("prepare", settings.MelSettings),
+    ("train", settings.TrainSettings), ("generate", settings.GenerateSettings),
+    ("transform", settings.TransformSettings)])
+def test_every_setting_is_a_flag(verb, kind):
+    parser = cli._parser()
+    of_verb = next(action for action in parser._actions if hasattr(action, "choices") and action.choices
+                   and verb in action.choices).choices[verb]
+    known = {action.dest for action in of_verb._actions}
+    assert {flags.PREFIX + field.name for field in dataclasses.fields(kind)} <= known
+
+
+def test_the_door_opens_without_loading_torch_for_help():
+    code = "import sys; sys.argv = ['studio.py', '--help']\n" \
+           "try:\n    from studio.cli import main; main(['--help'])\nexcept SystemExit: pass\n" \
+           "sys.exit('torch' in sys.modules or 'gradio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_the_self_check_answers_for_every_part(capsys, tmp_path):
+    assert main(["check", "--workspace", str(tmp_path), "--json"]) == 0
+    parts = {part["part"] for part in said(capsys)[0]["parts"]}
+    assert {"device", "memory", "disk", "embedded base", "torch", "gradio"} <= parts
