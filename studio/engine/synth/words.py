@@ -1,0 +1,153 @@
+"""Captions: what a musician would call a sound, and what is measurably true of it."""
+
+import random
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from studio.engine.synth.ranges import RANGES
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "kick": ("kick", "kick drum", "bass drum", "bd", "kick"),
+    "808": ("808", "808 bass drum", "808 sub", "808 bass", "sub bass drum"),
+    "snare": ("snare", "snare drum", "sd", "snare"),
+    "clap": ("clap", "hand clap", "handclap", "claps"),
+    "rim": ("rim", "rimshot", "rim shot", "side stick", "sidestick"),
+    "closed hat": ("closed hat", "closed hi-hat", "hihat closed", "chh", "closed hihat", "hat closed"),
+    "open hat": ("open hat", "open hi-hat", "hihat open", "ohh", "open hihat", "hat open"),
+    "pedal hat": ("pedal hat", "pedal hi-hat", "foot hat", "hat pedal", "pedal hihat"),
+    "ride": ("ride", "ride cymbal", "ride"),
+    "crash": ("crash", "crash cymbal", "cymbal", "crash"),
+    "low tom": ("low tom", "floor tom", "tom low", "tom"),
+    "mid tom": ("mid tom", "middle tom", "tom mid", "tom"),
+    "high tom": ("high tom", "hi tom", "tom high", "rack tom", "tom"),
+    "conga": ("conga", "bongo", "hand drum", "conga"),
+    "cowbell": ("cowbell", "cow bell", "bell", "cowbell"),
+    "clave": ("clave", "claves", "wood block", "woodblock"),
+    "shaker": ("shaker", "maracas", "cabasa", "shaker"),
+    "tambourine": ("tambourine", "tamb", "jingles", "tambourine"),
+    "bass": ("bass", "bass note", "synth bass", "bass"),
+    "pluck": ("pluck", "plucked string", "pluck note", "pluck"),
+    "stab": ("stab", "chord stab", "chord", "stab"),
+    "zap": ("zap", "fx", "laser", "effect", "zap"),
+}
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "short": ("short", "short", "tight", "snappy"),
+    "long": ("long", "long", "sustained", "ringing"),
+    "low": ("low", "deep", "deep", "low-pitched"),
+    "high": ("high", "high-pitched", "high", "high-tuned"),
+    "dark": ("dark", "dark", "dull", "muffled", "warm"),
+    "bright": ("bright", "bright", "crisp", "sharp"),
+    "clean": ("clean", "clean", "pure"),
+    "distorted": ("distorted", "distorted", "dirty", "driven", "crunchy"),
+    "dry": ("dry", "dry", "close"),
+    "roomy": ("roomy", "room", "reverb", "wet", "ambient"),
+    "punchy": ("punchy",),
+    "clicky": ("clicky", "clicky", "attack"),
+    "noisy": ("noisy", "hissy"),
+    "metallic": ("metallic",),
+    "dusty": ("dusty", "vinyl", "tape"),
+    "lofi": ("lo-fi", "lofi", "crushed", "8-bit"),
+    "acoustic": ("acoustic", "acoustic", "live", "real"),
+    "electronic": ("electronic", "electronic", "synthetic"),
+    "analog": ("analog", "analog", "analogue"),
+    "808": ("808", "808", "analog"),
+    "909": ("909", "909", "analog"),
+    "hard": ("hard", "hard", "hardstyle", "aggressive"),
+    "soft": ("soft", "soft", "mellow", "gentle"),
+    "fm": ("fm",),
+}
+BOOMY = ("kick", "808", "low tom", "mid tom", "high tom", "bass")
+SIZZLING = ("closed hat", "open hat", "pedal hat", "ride", "crash", "tambourine", "shaker")
+RARELY = {"clean": 0.35, "dry": 0.5}
+"""Words that are true of most clips are said of a part of them only."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One clip in words: its role, the role's names (the plain one first), and adjectives that are true of it."""
+
+    role: str
+    names: tuple[str, ...]
+    adjectives: tuple[str, ...]
+
+    def text(self, rng: random.Random, most: int = 4) -> str:
+        """A random wording: one name, 0 to `most` adjectives shuffled, "deep punchy kick" or "kick, deep, punchy"."""
+        words = rng.sample(self.adjectives, rng.randint(0, min(most, len(self.adjectives))))
+        name = rng.choice(self.names)
+        return " ".join((*words, name)) if rng.random() < 0.5 else ", ".join((name, *words))
+
+    def full(self) -> str:
+        """The plain name and every adjective: "kick, deep, punchy"."""
+        return ", ".join((self.names[0], *self.adjectives))
+
+
+def measure(waveforms: Tensor, sample_rate: int) -> dict[str, Tensor]:
+    """What can be heard of (count, samples) clips with their onset at 0: (count,) figures by name.
+
+    length_ms: until the 10 ms level stays 30 dB under the loudest; centroid_hz: mean frequency above 20 Hz weighed
+    by the amplitude to the power 1.5; punch: share of the energy in the first 40 ms; click: share of the first 8 ms'
+    energy above 2 kHz; flatness: geometric over arithmetic mean of the power spectrum between 200 Hz and 16 kHz, dB.
+    """
+    step = sample_rate // 100
+    energy = waveforms.unfold(1, step, step).square().mean(2)
+    loud = energy > energy.amax(1, keepdim=True) * 1e-3
+    length = (loud * torch.arange(1, loud.shape[1] + 1, device=loud.device)).amax(1) * 10.0
+    spectrum = torch.fft.rfft(waveforms).abs()
+    hz = torch.fft.rfftfreq(waveforms.shape[1], 1 / sample_rate).to(waveforms.device)
+    heard = spectrum * spectrum.sqrt() * (hz > 20)  # a quiet hiss over many bins must not make a kick bright
+    centroid = (heard * hz).sum(1) / heard.sum(1).clamp_min(1e-9)
+    start = torch.fft.rfft(waveforms[:, : sample_rate * 8 // 1000]).abs().square()
+    start_hz = torch.fft.rfftfreq(sample_rate * 8 // 1000, 1 / sample_rate).to(waveforms.device)
+    click = (start * (start_hz > 2000)).sum(1) / start.sum(1).clamp_min(1e-9)
+    power = spectrum[:, (hz > 200) & (hz < 16000)].square() + 1e-12
+    flatness = 10 * (power.log10().mean(1) - power.mean(1).log10())
+    punch = energy[:, :4].sum(1) / energy.sum(1).clamp_min(1e-12)
+    return {"length_ms": length, "centroid_hz": centroid, "punch": punch, "click": click, "flatness": flatness}
+
+
+def true_words(
+    role: str, measured: dict[str, Tensor], traits: dict[str, Tensor], pitch_hz: Tensor | None
+) -> dict[str, Tensor]:
+    """(count,) bool by concept: what may be said of each clip, by the role's own quantiles; the middle gets no word."""
+    limits = RANGES[role]
+    words = {word: mask for word, mask in traits.items() if word in SYNONYMS}
+    pairs = [("short", "long", "length_ms"), ("dark", "bright", "centroid_hz")]
+    figures = measured if pitch_hz is None else measured | {"pitch_hz": pitch_hz}
+    if pitch_hz is not None:
+        pairs.append(("low", "high", "pitch_hz"))
+    for under, over, figure in pairs:
+        words[under], words[over] = figures[figure] < limits[figure][0], figures[figure] > limits[figure][1]
+    if limits["length_ms"][1] >= 990:  # most clips fill the second: what counts is how much of them comes early
+        words["short"] = words["short"] | (measured["punch"] > limits["punch"][1])
+        words["long"] = ~words["short"] & (measured["punch"] < limits["punch"][0])
+    heard = measured["click"] > limits["click"][1]
+    words["clicky"] = heard if role in BOOMY else words.get("clicky", heard) & heard
+    if role in ("kick", "808", "snare", "clap", "low tom", "mid tom", "high tom", "bass"):
+        words["punchy"] = measured["punch"] > limits["punch"][1]
+    words["noisy"] = measured["flatness"] > limits["flatness"][1]
+    rough = words["distorted"] | words.get("hard", words["distorted"])
+    words["soft"] = words["dark"] & (measured["click"] < limits["click"][0]) & ~rough
+    words["clean"] = words["clean"] & ~words["distorted"]
+    return words
+
+
+def captions(role: str, words: dict[str, Tensor], rng: random.Random) -> tuple[Caption, ...]:
+    """One caption a clip; of each concept that holds, one random synonym."""
+    table = {word: mask.tolist() for word, mask in words.items()}
+    count = len(next(iter(table.values())))
+    out = []
+    for clip in range(count):
+        chosen = []
+        for concept, mask in table.items():
+            if mask[clip] and rng.random() < RARELY.get(concept, 1):
+                chosen.append(rng.choice(_synonyms(role, concept)))
+        out.append(Caption(role, tuple(dict.fromkeys(NAMES[role])), tuple(dict.fromkeys(chosen))))
+    return tuple(out)
+
+
+def _synonyms(role: str, concept: str) -> tuple[str, ...]:
+    more = ("boomy",) if concept == "long" and role in BOOMY else ()
+    more += ("sizzling",) if concept == "bright" and role in SIZZLING else ()
+    return SYNONYMS[concept] + more

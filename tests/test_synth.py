@@ -1,0 +1,161 @@
+"""The drum synthesiser keeps its promises: the same seed, the same sounds; true words; clean edges."""
+
+import random
+from functools import cache
+
+import pytest
+import torch
+
+from studio.engine.synth import ROLES, Batch, Caption, demo_kit, synthesise
+from studio.engine.synth.draws import Draws
+from studio.engine.synth.kit import render
+from studio.engine.synth.words import NAMES, SYNONYMS, measure, true_words
+from studio.errors import StudioError
+
+RATE = 44100
+
+
+@cache
+def batch(role: str, count: int = 6, seed: int = 3) -> Batch:
+    return synthesise(role, count, seed)
+
+
+@cache
+def judged(role: str, count: int = 40) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor | None]:
+    """Words, waveforms and the pitch that the voice drew, for some clips of a role."""
+    waveforms, traits, pitch_hz = render(Draws(count, RATE, 11, sample_rate=RATE), role)
+    return true_words(role, measure(waveforms, RATE), traits, pitch_hz), waveforms, pitch_hz
+
+
+def strongest_hz(waveforms: torch.Tensor, after: int = 2205) -> torch.Tensor:
+    """The strongest frequency below 2 kHz once the attack is over."""
+    part = waveforms[:, after : after + 8820] * torch.hann_window(8820)
+    spectrum = torch.fft.rfft(part, 2 * RATE).abs()
+    return spectrum[:, :4000].argmax(1) * 0.5
+
+
+def test_same_seed_gives_the_same_sounds_and_words() -> None:
+    first, second = synthesise("snare", 4, 7), synthesise("snare", 4, 7)
+    assert torch.equal(first.waveforms, second.waveforms)
+    assert first.captions == second.captions
+
+
+def test_another_seed_gives_other_sounds() -> None:
+    first, second = synthesise("snare", 4, 7), synthesise("snare", 4, 8)
+    assert (first.waveforms - second.waveforms).abs().amax(1).min() > 0.1
+
+
+def test_clips_of_a_batch_differ_from_each_other() -> None:
+    waveforms = batch("closed hat").waveforms
+    for first in range(len(waveforms)):
+        for second in range(first):
+            assert (waveforms[first] - waveforms[second]).abs().max() > 0.1
+
+
+def test_making_sounds_leaves_the_global_dice_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    synthesise("clap", 2, 1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_sound_starts_at_once_peaks_at_one_and_ends_in_silence(role: str) -> None:
+    waveforms = batch(role).waveforms
+    assert waveforms.shape == (6, RATE) and waveforms.dtype == torch.float32
+    assert waveforms.isfinite().all()
+    assert torch.allclose(waveforms.abs().amax(1), torch.ones(6), atol=1e-5)
+    assert (waveforms[:, : round(0.0005 * RATE)].abs().amax(1) >= 0.02).all()
+    assert waveforms[:, -1].abs().max() < 1e-4
+    assert (waveforms[:, -220:].abs().amax(1) <= 0.26).all()  # the last 5 ms lie under a quarter of the fade
+
+
+def test_rate_and_duration_are_obeyed() -> None:
+    short = synthesise("ride", 2, 1, sample_rate=32000, duration=0.25)
+    assert short.waveforms.shape == (2, 8000) and short.waveforms.isfinite().all()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_caption_names_its_role_in_every_wording(role: str) -> None:
+    rng = random.Random(1)
+    for caption in batch(role).captions:
+        assert caption.role == role and caption.names[0] == role
+        assert caption.full().startswith(role)
+        assert all(word in caption.full() for word in caption.adjectives)
+        for _ in range(8):
+            wording = caption.text(rng)
+            assert any(name in wording for name in NAMES[role])
+
+
+def test_a_wording_has_at_most_the_adjectives_asked_for_and_two_orders() -> None:
+    caption = Caption("kick", ("kick",), ("deep", "punchy", "dry"))
+    rng = random.Random(2)
+    wordings = {caption.text(rng, most=2) for _ in range(200)}
+    assert "kick" in wordings and "deep punchy kick" in wordings and "kick, deep, punchy" in wordings
+    assert all(sum(word in wording for word in caption.adjectives) <= 2 for wording in wordings)
+
+
+def test_no_clip_is_called_by_a_word_and_its_opposite() -> None:
+    for role in ROLES:
+        words, _, _ = judged(role, 8)
+        for under, over in (("short", "long"), ("dark", "bright"), ("clean", "distorted"), ("dry", "roomy")):
+            assert not (words[under] & words[over]).any(), (role, under, over)
+
+
+def test_every_caption_word_belongs_to_a_concept() -> None:
+    known = {word for group in SYNONYMS.values() for word in group} | {"boomy", "sizzling"}
+    assert {word for role in ROLES for caption in batch(role).captions for word in caption.adjectives} <= known
+
+
+@pytest.mark.parametrize(
+    "role", ["kick", "snare", "closed hat", "open hat", "clap", "low tom", "pluck", "808", "crash"]
+)
+def test_long_clips_ring_longer_than_short_ones(role: str) -> None:
+    words, waveforms, _ = judged(role)
+    energy = waveforms.square()  # its centre in time tells long from short even where the second cuts both
+    centre = (energy * torch.arange(RATE)).sum(1) / energy.sum(1)
+    assert words["short"].any() and words["long"].any()
+    assert centre[words["long"]].mean() > 1.3 * centre[words["short"]].mean()
+
+
+@pytest.mark.parametrize("role", ["kick", "snare", "closed hat", "crash", "shaker", "bass"])
+def test_bright_clips_hold_more_treble_than_dark_ones(role: str) -> None:
+    words, waveforms, _ = judged(role)
+    slope = waveforms.diff(dim=1).square().sum(1) / waveforms.square().sum(1)  # grows with the mean square frequency
+    assert words["dark"].any() and words["bright"].any()
+    assert slope[words["bright"]].median() > 1.2 * slope[words["dark"]].median()
+
+
+@pytest.mark.parametrize("role", ["kick", "low tom", "bass", "pluck"])
+def test_high_clips_sound_higher_than_low_ones(role: str) -> None:
+    words, waveforms, _ = judged(role)
+    heard = strongest_hz(waveforms)
+    assert words["low"].any() and words["high"].any()
+    assert heard[words["high"]].median() > 1.1 * heard[words["low"]].median()
+
+
+def test_low_mid_and_high_toms_stand_in_order() -> None:
+    low, middle, high = (judged(role, 8)[2].median() for role in ("low tom", "mid tom", "high tom"))
+    assert low < middle < high
+
+
+def test_most_clips_get_words_and_some_words_are_withheld() -> None:
+    counts = [len(caption.adjectives) for role in ROLES for caption in batch(role).captions]
+    assert sum(count > 0 for count in counts) > 0.9 * len(counts)
+    words, _, _ = judged("kick")
+    assert (~(words["short"] | words["long"])).any()
+
+
+def test_the_demo_kit_covers_all_roles_with_names_that_caption_themselves() -> None:
+    kit = demo_kit()
+    assert 40 <= len(kit) <= 60
+    assert len({stem for stem, _ in kit}) == len(kit)
+    for role in ROLES:
+        assert any(stem.startswith(f"{role} ") for stem, _ in kit)
+    assert all(stem[-2:].isdigit() and "/" not in stem for stem, _ in kit)
+    assert all(waveform.shape == (RATE,) and waveform.abs().max() <= 1.00001 for _, waveform in kit)
+
+
+def test_an_unknown_role_is_refused() -> None:
+    with pytest.raises(StudioError, match="gong"):
+        synthesise("gong", 1, 1)
