@@ -28,7 +28,7 @@ lint: setup
 	$(BIN)/ruff check .
 
 bench: setup  ## how fast it is here, and how close the round trip comes
-	$(BIN)/python tests/bench.py
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench.py
 
 base: setup  ## train the embedded base from nothing (hours on a CPU; goes on where it was interrupted)
 	$(BIN)/python -m studio.engine.base --out studio/embedded_base --work .base-work

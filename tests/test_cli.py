@@ -12,8 +12,8 @@ from studio import cli, flags, settings
 from studio.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-VERBS = ("check", "demo-kit", "encode", "decode", "prepare", "train", "generate", "transform", "morph", "track", "serve",
-         "export-lora")
+VERBS = ("check", "demo-kit", "encode", "decode", "prepare", "train", "generate", "transform", "morph", "track",
+         "serve", "export-lora")
 
 
 def said(capsys):

@@ -91,7 +91,7 @@ def test_other_seeds_other_sounds_and_negative_prompts_matter(settings, tmp_path
     assert not torch.equal(picture.load(next(generate(against, tmp_path)).picture).pixels, pixels[0])
 
 
-@pytest.mark.parametrize("prompt", ["", "x" * 4000, "${alert(1)}<img src=x onerror=alert(1)>", "../../../root", "日本語"])
+@pytest.mark.parametrize("prompt", ["", "x" * 4000, "${alert(1)}<img src=x onerror=alert(1)>", "../../root", "日本"])
 def test_any_prompt_makes_a_sound_with_a_harmless_name(settings, tmp_path, prompt):
     take = next(generate(from_dict(GenerateSettings, vars(settings) | {"prompt": prompt, "count": 1}), tmp_path))
     assert take.path.parent == tmp_path

@@ -1,4 +1,4 @@
-"""A training is a process of its own and a folder: found again, stopped with a file, killed and resumed to equal weights."""
+"""A training is a process and a folder: found again, stopped with a file, killed and resumed to equal weights."""
 
 import dataclasses
 import json
