@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+MOST_OPPOSED = -0.75  # correlation that `join` makes up for; full opposites would need an endless gain
+
 
 def ramp(samples: int, like: Tensor) -> Tensor:
     """A rise from just above 0 to just below 1 over (samples,): the sine half of an equal-power pair.
@@ -19,13 +21,13 @@ def ramp(samples: int, like: Tensor) -> Tensor:
 def join(outgoing: Tensor, incoming: Tensor) -> Tensor:
     """Cross-fade two stretches (samples,) of equal length, of constant power however alike the two are.
 
-    Plain sine and cosine keep the power of strangers, but lift what both have in common by up to 3 dB; the measured
-    correlation takes that back.
+    Plain sine and cosine keep the power of strangers, but lift twins by 3 dB and let opposites cancel; the measured
+    correlation makes up for both.
     """
     rise = ramp(len(incoming), incoming)
     fall = rise.flip(0)
     energy = (outgoing.double().square().sum() * incoming.double().square().sum()).sqrt()
-    alike = float((outgoing.double() @ incoming.double() / energy.clamp_min(1e-20)).clamp(0, 1))
+    alike = float((outgoing.double() @ incoming.double() / energy.clamp_min(1e-20)).clamp(MOST_OPPOSED, 1))
     return (outgoing * fall + incoming * rise) / (1 + 2 * alike * rise * fall).sqrt()
 
 

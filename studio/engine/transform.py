@@ -70,7 +70,7 @@ def remake(base: Base, mel: MelSettings, waveform: Tensor, anew: Tensor, setting
 
     anew : (n_mels, columns) in 0…1, what `masks.over_sound` gives; windows without any come out as silence
     """
-    plan = windows(mel, len(waveform))
+    plan = [each for each in windows(mel, len(waveform)) if _part(anew, each, mel).any()]
     guides = denoising.words(base, settings.prompt, settings.negative_prompt)
     whole = torch.zeros_like(waveform)
     written = 0
@@ -131,14 +131,14 @@ def repaint(base: Base, pixels: Tensor, noise: Tensor, guides: Tensor, settings:
 
 def _remade(base: Base, mel: MelSettings, waveform: Tensor, anew: Tensor, plan: list[Window], guides: Tensor,
             settings: TransformSettings, report: Report) -> Iterator[tuple[Window, Tensor]]:
-    """Each window with its new sound (mel.samples,); silent and untouched windows are not put to the model."""
+    """Each window with its new sound (mel.samples,); silent windows are not put to the model."""
     for first in range(0, len(plan), BATCH):
         batch = plan[first : first + BATCH]
+        masked = torch.stack([_part(anew, each, mel) for each in batch])
         sounds = torch.stack([audio.fit(waveform[each.start : each.start + mel.samples], mel.samples, 0)
                               for each in batch])
-        masked = torch.stack([_part(anew, each, mel) for each in batch])
         pixels, peak_db = codec.encode(sounds, mel)
-        busy = (peak_db > codec.SILENCE_DB) & (masked.amax(dim=(1, 2)) > 0)
+        busy = peak_db > codec.SILENCE_DB
         made = torch.zeros_like(sounds)
         if busy.any():
             seeds = [settings.seed + each.number for each, is_busy in zip(batch, busy, strict=True) if is_busy]
