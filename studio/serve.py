@@ -27,7 +27,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from studio.engine import audio, denoising, masks, picture
-from studio.engine.generation import noise_for, pixels_from_latents, sound_from_pixels
+from studio.engine.latents import noise_for, pixels_from_latents, sound_from_pixels
 from studio.engine.models import Base, check_fits, load_base
 from studio.engine.morph import slerp
 from studio.engine.transform import repaint

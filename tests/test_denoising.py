@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from studio.engine.denoising import SCHEDULER, denoise, words
-from studio.engine.generation import noise_for
+from studio.engine.latents import noise_for
 from studio.engine.models import Base, load_base
 from studio.errors import Cancelled
 from studio.progress import Progress

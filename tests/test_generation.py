@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from studio.engine import generation, library, picture
+from studio.engine import latents, library, picture
 from studio.engine.generation import generate
 from studio.errors import Cancelled, StudioError
 from studio.settings import GenerateSettings, MelSettings, from_dict
@@ -22,12 +22,12 @@ def settings(tiny_base):
 @pytest.fixture(autouse=True)
 def quick_decoding(monkeypatch):
     """The decoder's hundred rounds are test_mel's business."""
-    decode = generation.codec.decode
+    decode = latents.codec.decode
 
     def quick(pixels, peak_db, mel, **rest):
         return decode(pixels, peak_db, from_dict(MelSettings, vars(mel) | {"iterations": 3}), **rest)
 
-    monkeypatch.setattr(generation.codec, "decode", quick)
+    monkeypatch.setattr(latents.codec, "decode", quick)
 
 
 def test_takes_are_24_bit_wavs_with_picture_and_recipe(settings, tmp_path):
@@ -77,7 +77,7 @@ def test_a_stop_leaves_within_a_step_and_keeps_what_is_there(settings, tmp_path)
 
 
 def test_a_drawn_seed_is_written_down(settings, tmp_path):
-    drawn = generation.with_seed(from_dict(GenerateSettings, vars(settings) | {"seed": -1}))
+    drawn = library.with_seed(from_dict(GenerateSettings, vars(settings) | {"seed": -1}))
     assert drawn.seed >= 0
     take = next(generate(drawn, tmp_path))
     assert take.seed == drawn.seed
@@ -106,7 +106,7 @@ def test_a_missing_lora_is_named(settings, tmp_path):
 def test_near_black_is_silence_and_the_peak_has_headroom():
     pixels = torch.full((2, 128, 128), 2.0)
     pixels[1, :, :40] = 200.0
-    silent, sounding = generation.sound_from_pixels(pixels, MelSettings())
+    silent, sounding = latents.sound_from_pixels(pixels, MelSettings())
     assert not silent.any()
-    assert float(sounding.abs().max()) == pytest.approx(generation.HEADROOM)
+    assert float(sounding.abs().max()) == pytest.approx(latents.HEADROOM)
     assert not sounding[60 * 347:].any()

@@ -4,18 +4,24 @@ The files are the truth: NAME.wav carries the recipe inside, NAME.png is the pic
 NAME.json is the recipe for people and scripts.
 """
 
+import dataclasses
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from studio.engine import audio, picture
+from studio.engine.latents import sound_from_pixels
 from studio.engine.picture import Picture
 from studio.errors import StudioError
 from studio.files import read_json, slug, write_json
+from studio.settings import MelSettings, PrepareSettings, as_dict
 
+ENDS = PrepareSettings(onset_db=-50, tail_db=-70, fade_out_ms=10)  # of a take: where it begins and ends
 
 @dataclass(frozen=True)
 class Take:
@@ -32,12 +38,32 @@ class Take:
     @property
     def prompt(self) -> str:
         """The words it was made from."""
-        return str(self.recipe.get("settings", {}).get("prompt", ""))
+        settings = self.recipe.get("settings", {})
+        return str(settings.get("prompt") or " → ".join(filter(None, (settings.get("start"), settings.get("end")))))
 
     @property
     def seed(self) -> int:
         """The seed it was made from."""
         return int(self.recipe.get("settings", {}).get("seed", 0))
+
+
+def with_seed(settings: Any) -> Any:
+    """The same settings with a seed drawn where it was -1, so that it is known before the work starts."""
+    return settings if settings.seed >= 0 else dataclasses.replace(settings, seed=secrets.randbelow(2**31 - 10_000))
+
+
+def recipe_for(settings: Any, verb: str, mel: MelSettings) -> dict[str, Any]:
+    """All that makes a sound again, as JSON data: the verb, its settings, the mel settings of the picture."""
+    return {"version": 1, "verb": verb, "settings": as_dict(settings), "mel": as_dict(mel)}
+
+
+def keep_sound(pixels: Tensor, mel: MelSettings, recipe: Mapping[str, Any], folder: Path, name: str) -> Take:
+    """Decode one picture (n_mels, n_frames), float 0…255, and keep it as a take."""
+    waveform = sound_from_pixels(pixels[None], mel)[0]
+    trimmed = audio.trim(waveform, mel.sample_rate, ENDS)
+    image = Picture(pixels=pixels.round().to(torch.uint8).cpu(), peak_db=0.0, samples=len(waveform), mel=mel,
+                    recipe=dict(recipe))
+    return keep(trimmed, image, recipe, folder, name)
 
 
 def keep(waveform: Tensor, image: Picture, recipe: Mapping[str, Any], folder: Path, name: str) -> Take:

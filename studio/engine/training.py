@@ -22,7 +22,7 @@ from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dic
 from torch import Tensor
 
 from studio.engine import dataset, devices, loras, picture
-from studio.engine.generation import latents_from_pixels
+from studio.engine.latents import latents_from_pixels
 from studio.engine.models import Base, check_fits, open_base
 from studio.errors import Cancelled, StudioError
 from studio.progress import Progress, Report, silent

@@ -12,14 +12,8 @@ import torch
 from torch import Tensor
 
 from studio.engine import audio, crossfade, denoising, devices, loras, masks, mel as codec
-from studio.engine.generation import (
-    BLACK_LEVEL,
-    latents_from_pixels,
-    noise_for,
-    pixels_from_latents,
-    recipe_for,
-    with_seed,
-)
+from studio.engine.latents import blackened, latents_from_pixels, noise_for, pixels_from_latents
+from studio.engine.library import recipe_for, with_seed
 from studio.engine.models import Base, check_fits, load_base
 from studio.progress import Progress, Report, silent
 from studio.settings import MelSettings, TransformSettings
@@ -124,8 +118,7 @@ def repaint(base: Base, pixels: Tensor, noise: Tensor, guides: Tensor, settings:
     original = latents_from_pixels(base, pixels)
     small = torch.nn.functional.adaptive_avg_pool2d(anew[:, None], noise.shape[-2:]).to(noise.dtype)
     latents = denoising.denoise(base, noise, guides, settings, original=original, anew=small, report=report)
-    fresh = pixels_from_latents(base, latents)
-    fresh = torch.where(fresh < BLACK_LEVEL, torch.zeros_like(fresh), fresh)
+    fresh = blackened(pixels_from_latents(base, latents)).to(pixels.device)
     return pixels + anew * (fresh - pixels)
 
 

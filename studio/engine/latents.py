@@ -1,0 +1,53 @@
+"""Between a model's latents, its pictures and their sounds: what every verb that makes sound shares."""
+
+import torch
+from torch import Tensor
+
+from studio.engine import devices, mel as codec
+from studio.engine.models import Base
+from studio.progress import Report, silent
+from studio.settings import MelSettings
+
+HEADROOM = 0.89  # peak of a take, -1 dBFS, so that no converter clips between the samples
+BLACK_LEVEL = 3.0  # a model's black is a few levels off; below this it is silence, else it would hiss
+
+
+def noise_for(base: Base, mel: MelSettings, seeds: list[int]) -> Tensor:
+    """Starting latents, one a seed, drawn on the CPU so that a seed means the same on every device."""
+    scale = base.pipeline.vae_scale_factor
+    shape = (base.pipeline.unet.config.in_channels, mel.n_mels // scale, mel.n_frames // scale)
+    drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    return torch.stack(drawn).to(base.device, base.dtype)
+
+
+@torch.no_grad()
+def pixels_from_latents(base: Base, latents: Tensor) -> Tensor:
+    """VAE decode: latents (n, 4, h, w) to grey pictures (n, n_mels, n_frames), float 0…255."""
+    vae = base.pipeline.vae
+    images = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample
+    return ((images.float().mean(dim=1) + 1) * 127.5).clamp(0, 255)
+
+
+@torch.no_grad()
+def latents_from_pixels(base: Base, pixels: Tensor) -> Tensor:
+    """VAE encode, the inverse of `pixels_from_latents` but for the VAE's own loss: the posterior's mean."""
+    vae = base.pipeline.vae
+    images = (pixels.float() / 127.5 - 1)[:, None].repeat(1, 3, 1, 1).to(vae.device, vae.dtype)
+    return vae.encode(images).latent_dist.mode() * vae.config.scaling_factor
+
+
+def blackened(pixels: Tensor) -> Tensor:
+    """A model's pictures, float 0…255, with near-black made black, where they can be decoded (see `for_audio`)."""
+    pixels = pixels.to(devices.for_audio(pixels.device)).float()
+    return torch.where(pixels < BLACK_LEVEL, torch.zeros_like(pixels), pixels)
+
+
+def sound_from_pixels(pixels: Tensor, mel: MelSettings, *, report: Report = silent) -> Tensor:
+    """Decode a model's pictures (n, n_mels, n_frames), float 0…255, to (n, samples), each at a peak of -1 dBFS.
+
+    Near-black counts as silence. A picture that is all black gives zeros.
+    """
+    pixels = blackened(pixels)
+    waveforms = codec.decode(pixels, torch.zeros(len(pixels), device=pixels.device), mel, report=report).cpu()
+    peaks = waveforms.abs().amax(dim=1, keepdim=True)
+    return torch.where(peaks > 0, waveforms * HEADROOM / peaks.clamp_min(1e-12), waveforms)

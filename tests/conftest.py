@@ -1,0 +1,149 @@
+"""What the tests share: a tiny random base model, a workspace, and the real page in a real browser."""
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.settings import MelSettings, as_dict
+from studio.workspace import Workspace
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for the network fails at once
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base model folder of the real classes with random weights: 128×128 pictures, 16×16 latents, < 1 MB."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    folder = tmp_path_factory.mktemp("bases") / "tiny"
+    words = tmp_path_factory.mktemp("words")
+    tokenizer = _letters(words, CLIPTokenizer)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(
+            sample_size=16, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(8, 16),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=16, attention_head_dim=4, norm_num_groups=4)
+        vae = AutoencoderKL(
+            sample_size=128, block_out_channels=(4, 4, 8, 8), layers_per_block=1, latent_channels=4, norm_num_groups=4,
+            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
+        text_encoder = CLIPTextModel(CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+            num_attention_heads=2, max_position_embeddings=77, bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.eos_token_id))
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+                              set_alpha_to_one=False, steps_offset=1)
+    StableDiffusionPipeline(vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler,
+                            safety_checker=None, feature_extractor=None,
+                            requires_safety_checker=False).save_pretrained(folder)
+    (folder / "mel.json").write_text(json.dumps(as_dict(MelSettings())), encoding="utf-8")
+    return folder
+
+
+def _letters(folder: Path, tokenizer_class: type) -> object:
+    """A CLIP tokenizer that knows single letters only: 256 bytes, each also as the end of a word, and the two marks."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    letters = sorted(ByteLevel.alphabet())
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    return tokenizer_class(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace of its own."""
+    return Workspace(tmp_path / "workspace")
+
+
+# ------------------------------------------------------------------------------------------------- the real page
+@dataclass(frozen=True)
+class Served:
+    """A studio that answers at `url`; its `base` has weights like dice and a decoder of a few rounds."""
+
+    url: str
+    workspace: Workspace
+    base: Path
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[Served]:
+    """The studio, served from this process to all tests of the session."""
+    from studio.ui import app
+
+    workspace = Workspace(tmp_path_factory.mktemp("studio") / "One-Shot Studio")
+    base = tmp_path_factory.mktemp("bases") / "quick"
+    shutil.copytree(tiny_base, base)
+    (base / "mel.json").write_text(json.dumps(as_dict(MelSettings(iterations=4))), encoding="utf-8")
+    page = app.build(workspace)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = app.start(page, port=port)
+    yield Served(url, workspace, base)
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window, as one user's context; tests that need one are skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not found:
+        pytest.skip("no Chromium or Chrome on this machine")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=[
+            "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"])
+        yield chromium.new_context(viewport={"width": 1440, "height": 900})  # one for all, so that its cache is warm
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, served: Served) -> Iterator[Callable[[], Any]]:
+    """Opens pages of the studio; at the end none of them may have failed, asked outside, or shown a dialog."""
+    pages, faults = [], []
+
+    def opened() -> Any:
+        page = browser.new_page()
+        pages.append(page)
+        page.set_default_timeout(120_000)  # for a busy machine; nothing waits for it where all is well
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: (faults.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: request.url.startswith((served.url, "data:", "blob:"))
+                or faults.append(f"a request to {request.url}"))
+        page.goto(f"{served.url}?__theme=dark")
+        page.wait_for_selector("#dataset-prepare")
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert not faults
+
+
+@pytest.fixture
+def page(open_page: Callable[[], Any]) -> Any:
+    """One page of the studio, freshly opened."""
+    return open_page()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `gpu` are skipped, with the reason, on a machine without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
