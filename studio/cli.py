@@ -166,7 +166,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     from studio.serve import serve
 
     serve(arguments.host, arguments.port, arguments.base, arguments.device,
-          ready=lambda url: print(f"answering at {url}run_inference/", file=sys.stderr))
+          ready=lambda url: print(f"answering at {url}/run_inference/", file=sys.stderr))
 
 
 def _export_lora(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the ground up: an import goes down or sideways, never up
-    {"errors", "progress", "files", "settings", "presets", "workspace", "flags"},
+    {"errors", "progress", "files", "bands", "settings", "presets", "workspace", "flags"},
     {"engine.devices", "engine.mel", "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream"},
     {"engine.models", "engine.loras", "engine.latents", "engine.library", "engine.synth", "engine.captions",
      "engine.denoising", "engine.masks", "engine.dataset"},
