@@ -32,7 +32,7 @@ def generate(settings: GenerateSettings, folder: Path, *, report: Report = silen
         pixels = _paint(base, mel, settings, seeds, report)
         for seed, image in zip(seeds, pixels, strict=True):
             recipe = recipe_for(dataclasses.replace(settings, seed=seed, count=1), "generate", mel)
-            take = keep_sound(image, mel, recipe, folder, f"{settings.prompt}_{seed}")
+            take = keep_sound(image, mel, recipe, folder, f"{settings.prompt}_{seed}", report=report)
             done += 1
             report(Progress("generate", done, settings.count, note=take.path.name))
             yield take

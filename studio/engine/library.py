@@ -19,6 +19,7 @@ from studio.engine.latents import sound_from_pixels
 from studio.engine.picture import Picture
 from studio.errors import StudioError
 from studio.files import read_json, slug, write_json
+from studio.progress import Report, silent
 from studio.settings import MelSettings, PrepareSettings, as_dict
 
 ENDS = PrepareSettings(onset_db=-50, tail_db=-70, fade_out_ms=10)  # of a take: where it begins and ends
@@ -57,9 +58,10 @@ def recipe_for(settings: Any, verb: str, mel: MelSettings) -> dict[str, Any]:
     return {"version": 1, "verb": verb, "settings": as_dict(settings), "mel": as_dict(mel)}
 
 
-def keep_sound(pixels: Tensor, mel: MelSettings, recipe: Mapping[str, Any], folder: Path, name: str) -> Take:
+def keep_sound(pixels: Tensor, mel: MelSettings, recipe: Mapping[str, Any], folder: Path, name: str, *,
+               report: Report = silent) -> Take:
     """Decode one picture (n_mels, n_frames), float 0…255, and keep it as a take."""
-    waveform = sound_from_pixels(pixels[None], mel)[0]
+    waveform = sound_from_pixels(pixels[None], mel, report=report)[0]
     trimmed = audio.trim(waveform, mel.sample_rate, ENDS)
     image = Picture(pixels=pixels.round().to(torch.uint8).cpu(), peak_db=0.0, samples=len(waveform), mel=mel,
                     recipe=dict(recipe))

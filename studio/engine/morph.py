@@ -42,7 +42,7 @@ def morph(settings: MorphSettings, folder: Path, *, report: Report = silent) -> 
         pixels = _picture(way, settings, place, report)
         recipe = {**recipe_for(settings, "morph", way.mel), "place": round(place, 6)}
         name = f"{settings.start}_to_{settings.end}_{settings.seed}_{number + 1:03d}"
-        take = keep_sound(pixels, way.mel, recipe, folder, name)
+        take = keep_sound(pixels, way.mel, recipe, folder, name, report=report)
         report(Progress("morph", number + 1, settings.count, note=take.path.name))
         yield take
 

@@ -1,0 +1,99 @@
+"""Forms made of settings: each field's own name, help, range and choices become a control, so that none can drift."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+SLIDER_STEPS = 400  # more positions than that are not to be hit with a mouse: a number to type is better
+
+
+def label(field: dataclasses.Field) -> str:
+    """What a control is called: the field's name in words and its unit; terms such as n_fft stay as they are."""
+    unit, name = field.metadata.get("unit", ""), field.name
+    if unit:
+        name = name.removesuffix(f"_{unit.lower()}")
+    words = name.split("_")
+    if min(map(len, words)) > 1:
+        name = " ".join(words).capitalize()
+    return f"{name} ({unit})" if unit else name
+
+
+def described(kind: type) -> list[dict[str, Any]]:
+    """Every field of a settings class as plain data, for controls that are drawn in the browser."""
+    return [dict(name=field.name, label=label(field), type=_plain(field.type), default=field.default,
+                 **{key: field.metadata.get(key) for key in ("help", "low", "high", "step", "choices", "advanced")})
+            for field in dataclasses.fields(kind)]
+
+
+class Form:
+    """Controls for a settings class. Made inside a page, it appears where it is made.
+
+    without : fields that have no control; `read` takes them as keywords, or leaves them at their defaults
+    """
+
+    def __init__(self, kind: type, *, prefix: str, without: Sequence[str] = ()) -> None:
+        self.kind = kind
+        self._prefix = prefix
+        self._of_name: dict[str, gr.components.Component] = {}
+        fields = [field for field in dataclasses.fields(kind) if field.name not in without]
+        with gr.Row(equal_height=True, elem_classes="knobs"):
+            self._draw([field for field in fields if not field.metadata.get("advanced")])
+        folded = [field for field in fields if field.metadata.get("advanced")]
+        if folded:
+            with gr.Accordion("More settings", open=False), gr.Row(equal_height=True, elem_classes="knobs"):
+                self._draw(folded)
+
+    @property
+    def controls(self) -> list[gr.components.Component]:
+        """The controls, in the order in which `read` takes their values."""
+        return list(self._of_name.values())
+
+    def __getitem__(self, name: str) -> gr.components.Component:
+        return self._of_name[name]
+
+    def read(self, values: Sequence[Any], **others: Any) -> Any:
+        """The settings that the controls' values say. Raises StudioError for what cannot work."""
+        return self.kind(**dict(zip(self._of_name, values, strict=True)), **others)
+
+    def show(self, settings: Any, keep: Sequence[str] = ()) -> list[Any]:
+        """The values of the controls that say these settings; those named in `keep` stay as they are."""
+        return [gr.skip() if name in keep else getattr(settings, name) for name in self._of_name]
+
+    def enabled(self, on: bool) -> list[Any]:
+        """Updates that let the controls be used, or not."""
+        return [gr.update(interactive=on) for _ in self._of_name]
+
+    def _draw(self, fields: Sequence[dataclasses.Field]) -> None:
+        for field in fields:
+            self._of_name[field.name] = control(field, elem_id=f"{self._prefix}-{field.name}")
+
+
+def control(field: dataclasses.Field, **layout: Any) -> gr.components.Component:
+    """The control that suits a field: a check box, a choice, a slider, a number or a line of text."""
+    rule = field.metadata
+    said = dict(label=label(field), info=rule.get("help"), value=field.default, interactive=True, min_width=160,
+                **layout)
+    if field.type is bool:
+        return gr.Checkbox(**said)
+    if rule.get("choices"):
+        return gr.Dropdown(choices=list(rule["choices"]), **said)
+    if field.type in (int, float):
+        if _slides(field):
+            return gr.Slider(minimum=rule["low"], maximum=rule["high"], step=rule["step"], buttons=[], **said)
+        return gr.Number(precision=0 if field.type is int else None, **said)
+    return gr.Textbox(max_lines=3, elem_classes="wide", **said)
+
+
+def _slides(field: dataclasses.Field) -> bool:
+    """Whether a slider has few enough positions, and one of them is the default."""
+    low, high, step = (field.metadata.get(key) for key in ("low", "high", "step"))
+    if None in (low, high, step):
+        return False
+    position = (field.default - low) / step
+    return (high - low) / step <= SLIDER_STEPS and abs(position - round(position)) < 1e-6
+
+
+def _plain(kind: Any) -> str:
+    return kind.__name__ if kind in (bool, int, float, str) else "text"

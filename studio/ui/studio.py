@@ -1,0 +1,49 @@
+"""What every tab is given: the workspace, the page it stands on, and what the tabs share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+
+from studio.files import slug
+from studio.ui.sounds import Sounds
+from studio.workspace import Workspace
+
+# How events are wired. Private ones stay out of the public list of endpoints, which is tidy and no protection.
+QUICK = dict(show_progress="hidden", queue=False, api_visibility="private")
+QUEUED = dict(show_progress="hidden", api_visibility="private")
+
+
+@dataclass
+class Studio:
+    """The ground that a tab stands on.
+
+    guest : the page is open to others: no path, no training, nothing of the user's but what the tab makes
+    timer : ticks while the page is open; every three seconds, or every second while a training runs
+    base  : the control that holds the base model of generation, once the tab has made it
+    """
+
+    workspace: Workspace
+    page: gr.Blocks
+    timer: gr.Timer
+    guest: bool = False
+    base: gr.Textbox | None = None
+    sounds: Sounds = field(default_factory=Sounds)
+
+    def datasets(self) -> list[str]:
+        """Names of the datasets in the workspace."""
+        return sorted(path.parent.name for path in self.workspace.datasets.glob("*/dataset.json"))
+
+    def dataset_folder(self, name: str | None) -> Path:
+        """The folder of a dataset by its name, never outside the workspace."""
+        return self.workspace.datasets / slug(name or "my sounds")
+
+    def loras(self) -> list[str]:
+        """Names of the LoRA files in the workspace, newest first."""
+        paths = self.workspace.loras.glob("*.safetensors")
+        return [path.stem for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)]
+
+    def served(self, path: Path) -> str:
+        """A copy of a file in the page's own cache, from where alone the page serves files."""
+        return save_file_to_cache(path, str(self.workspace.cache))
