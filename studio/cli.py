@@ -87,10 +87,11 @@ def _decode(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _prepare(arguments: argparse.Namespace) -> dict[str, Any]:
-    from studio.engine import dataset
+    from studio.engine import preparation
 
     mel = _settings(MelSettings, arguments, preset=arguments.mel)
-    result = dataset.prepare(arguments.sounds, arguments.out, mel, _settings(PrepareSettings, arguments), report=_tell)
+    result = preparation.prepare(arguments.sounds, arguments.out, mel, _settings(PrepareSettings, arguments),
+                                 report=_tell)
     for path, reason in result.refused:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if not (result.added or result.unchanged):

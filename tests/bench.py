@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from studio import presets
-from studio.engine import audio, dataset, devices, kit, mel as codec, models
+from studio.engine import audio, devices, kit, mel as codec, models, preparation
 from studio.engine.generation import generate
 from studio.engine.training import train
 from studio.settings import GenerateSettings, MelSettings, PrepareSettings, TrainSettings
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def sounds(folder: Path | None, work: Path) -> list[Path]:
     """The sounds to measure on."""
-    return dataset.find_sounds([folder]) if folder else kit.write_demo_kit(work / "kit")
+    return preparation.find_sounds([folder]) if folder else kit.write_demo_kit(work / "kit")
 
 
 def log_spectral_distance(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -83,7 +83,7 @@ def main_job_rows(paths: list[Path], work: Path) -> None:
     print("\n| the main job on the embedded base | wall |\n|---|---|")
     start_up = [sys.executable, "-c", "from studio.cli import main; import studio.engine.generation"]
     timed("import of the engine", lambda: subprocess.run(start_up, cwd=ROOT, check=True) and 0)
-    timed("prepare", lambda: len(dataset.prepare(paths, work / "dataset", MelSettings(), PrepareSettings()).added))
+    timed("prepare", lambda: len(preparation.prepare(paths, work / "dataset", MelSettings(), PrepareSettings()).added))
     timed("load the base", lambda: models.load_base("embedded", "auto") and 0)
     settings = GenerateSettings(prompt="kick", count=1, seed=1)
     timed("first sound", lambda: len(list(generate(settings, work / "takes"))))

@@ -10,8 +10,8 @@ FLOORS = [  # from the ground up: an import goes down or sideways, never up
     {"engine.devices", "engine.mel", "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream"},
     {"engine.models", "engine.loras", "engine.latents", "engine.library", "engine.synth", "engine.captions",
      "engine.denoising", "engine.masks", "engine.dataset"},
-    {"engine.generation", "engine.kit", "engine.convert", "engine.selfcheck", "engine.base", "engine.training",
-     "engine.transform", "engine.morph"},  # the verbs of the user: strangers to one another
+    {"engine.preparation", "engine.generation", "engine.kit", "engine.convert", "engine.selfcheck", "engine.base",
+     "engine.training", "engine.transform", "engine.morph"},  # the verbs of the user: strangers to one another
     {"jobs", "serve"},
     {"cli", "ui"},
 ]

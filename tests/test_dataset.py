@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from studio.engine import audio, dataset, picture
+from studio.engine import audio, dataset, picture, preparation
 from studio.errors import Cancelled, StudioError
 from studio.settings import MelSettings, OneShot, PrepareSettings
 
@@ -33,7 +33,7 @@ def put(path, waveform=None, sample_rate=RATE, **how):
 
 
 def ready(folder, *sources, settings=PLAIN, mel=MEL, **how):
-    return dataset.prepare(sources, folder, mel, settings, **how)
+    return preparation.prepare(sources, folder, mel, settings, **how)
 
 
 def files(folder):
@@ -53,13 +53,13 @@ def test_folders_are_searched_to_the_bottom_and_what_is_no_sound_is_passed_over(
     (tmp_path / "a" / "readme.txt").write_text("hello")
     for hidden in ("a/._one.wav", "__MACOSX/one.wav", ".trash/one.wav"):
         put(tmp_path / hidden)
-    assert dataset.find_sounds([tmp_path]) == sorted(wanted)
-    assert dataset.find_sounds([tmp_path, tmp_path / "a", wanted[0]]) == sorted(wanted)
+    assert preparation.find_sounds([tmp_path]) == sorted(wanted)
+    assert preparation.find_sounds([tmp_path, tmp_path / "a", wanted[0]]) == sorted(wanted)
 
 
 def test_named_files_are_never_passed_over(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    assert dataset.find_sounds([tmp_path / "notes.txt", tmp_path / "gone.wav"]) == [
+    assert preparation.find_sounds([tmp_path / "notes.txt", tmp_path / "gone.wav"]) == [
         tmp_path / "gone.wav", tmp_path / "notes.txt"]
 
 
@@ -304,7 +304,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, kit, monkeypatch):
 
 
 def test_many_sounds_are_all_kept_over_batches(tmp_path, kit, monkeypatch):
-    monkeypatch.setattr(dataset, "BATCH", 2)
+    monkeypatch.setattr(preparation, "BATCH", 2)
     ready(tmp_path / "ds", kit)
     assert len(dataset.load(tmp_path / "ds").one_shots) == 3
 

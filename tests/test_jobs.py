@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from studio import jobs
-from studio.engine import dataset
+from studio.engine import preparation
 from studio.errors import StudioError
 from studio.files import write_json
 from studio.settings import MelSettings, PrepareSettings, TrainSettings
@@ -25,7 +25,7 @@ def kit(tmp_path_factory):
     for number in range(3):
         sound = torch.exp(-9 * time) * torch.sin(2 * torch.pi * (50 + 30 * number) * time)
         soundfile.write(folder / f"kick {number}.wav", 0.9 * sound.numpy(), 44100)
-    dataset.prepare(sorted(folder.glob("*.wav")), folder / "dataset", MelSettings(), PrepareSettings())
+    preparation.prepare(sorted(folder.glob("*.wav")), folder / "dataset", MelSettings(), PrepareSettings())
     return folder / "dataset"
 
 

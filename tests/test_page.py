@@ -42,14 +42,14 @@ def no_markup(page):
 
 @pytest.fixture(scope="module")
 def small_dataset(served):
-    from studio.engine import dataset
+    from studio.engine import preparation
 
     sounds = served.workspace.root / "sounds"
     sounds.mkdir(parents=True)
     for name, pitch_hz in (("kick 1", 60), ("snare 1", 200), ("hat 1", 9000)):
         (sounds / f"{name}.wav").write_bytes(wav(pitch_hz))
     folder = served.workspace.datasets / "small"
-    dataset.prepare([sounds], folder, MelSettings(), PrepareSettings())
+    preparation.prepare([sounds], folder, MelSettings(), PrepareSettings())
     return folder.name
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from studio.engine import audio, dataset, loras, models, training
+from studio.engine import audio, dataset, loras, models, preparation, training
 from studio.engine.training import train
 from studio.errors import Cancelled, StudioError
 from studio.settings import MelSettings, PrepareSettings, TrainSettings
@@ -20,7 +20,7 @@ def kit(tmp_path_factory):
     for number in range(5):
         sound = torch.exp(-(8 + 4 * number) * time) * torch.sin(2 * torch.pi * (50 + 30 * number) * time)
         audio.write(folder / "sounds" / f"kick {number}.wav", 0.9 * sound, 44100)
-    dataset.prepare([folder / "sounds"], folder / "dataset", MelSettings(), PrepareSettings())
+    preparation.prepare([folder / "sounds"], folder / "dataset", MelSettings(), PrepareSettings())
     return folder / "dataset"
 
 

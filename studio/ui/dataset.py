@@ -20,7 +20,8 @@ from studio.ui.toasts import told
 from studio.ui.work import watched
 
 if TYPE_CHECKING:
-    from studio.engine.dataset import Dataset, Prepared
+    from studio.engine.dataset import Dataset
+    from studio.engine.preparation import Prepared
 
 HEADERS = ["use", "caption", "weight", "seconds", "picture"]
 KINDS = ["bool", "str", "number", "number", "str"]
@@ -157,7 +158,7 @@ class Bench:
             mel = engine.dataset.load(folder).mel
 
         def work(report: Report) -> Iterator["Prepared"]:
-            yield engine.dataset.prepare(gather(report), folder, mel, settings, report=report)
+            yield engine.preparation.prepare(gather(report), folder, mel, settings, report=report)
 
         stop = self._stops[request.session_hash] = threading.Event()
         yield [gr.skip(), gr.skip(), working(Progress("reading sounds")), gr.skip()]

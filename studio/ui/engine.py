@@ -7,7 +7,7 @@ import importlib
 import threading
 from types import ModuleType
 
-HEAVY = ("picture", "dataset", "generation", "kit")  # with what these import, everything that a handler needs
+HEAVY = ("picture", "preparation", "generation", "kit")  # with what these import, everything that a handler needs
 
 
 def __getattr__(name: str) -> ModuleType:

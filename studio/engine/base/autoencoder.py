@@ -1,0 +1,164 @@
+"""The picture half of the base: a small variational autoencoder (Kingma & Welling 2014; Rombach et al. 2022)."""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from diffusers.models.attention_processor import AttnProcessor
+from torch import Tensor, nn
+
+from studio.engine.base.course import Budget, Course
+from studio.engine.base.material import floats
+from studio.engine.base.plan import Plan
+from studio.progress import Report, silent
+
+LATENT_CHANNELS = 4
+WHOLE_FROM = 0.8  # share of the training after which crops give way to whole pictures, as in use
+FOLD_CLIPS = 2000
+BLACKER = -1.02  # what black pixels (-1) should come back as or below, so that silence is exact after clipping
+
+
+def build(plan: Plan) -> AutoencoderKL:
+    """An untrained autoencoder that halves the picture three times, into four latent channels."""
+    levels = len(plan.vae_channels)
+    vae = AutoencoderKL(down_block_types=("DownEncoderBlock2D",) * levels,
+                        up_block_types=("UpDecoderBlock2D",) * levels, block_out_channels=plan.vae_channels,
+                        layers_per_block=1, latent_channels=LATENT_CHANNELS, norm_num_groups=plan.vae_groups,
+                        sample_size=plan.mel.n_mels, scaling_factor=1.0, force_upcast=False)
+    vae.set_attn_processor(AttnProcessor())  # the backward of fused attention is slow on a CPU
+    return vae
+
+
+def train(pixels: Tensor, file: Path, plan: Plan, *, report: Report = silent) -> AutoencoderKL:
+    """Train on pictures (n, n_mels, n_frames) uint8, checkpointing to `file`; returns it folded, see `fold`."""
+    torch.manual_seed(plan.seed)
+    vae = build(plan)
+    budget = Budget(plan.vae_minutes, plan.vae_steps, plan.vae_learning_rate, 0.03, plan.warmup_steps,
+                    plan.checkpoint_minutes)
+    course = Course("vae", nn.ModuleDict(dict(vae=vae)), budget, plan.fixed(), seed=plan.seed, device=plan.device)
+
+    def loss_of(course: Course) -> Tensor:
+        whole = course.done >= WHOLE_FROM
+        return loss(vae, batch(pixels, plan, course.dice, whole=whole).to(plan.device), course.dice)
+
+    course.run(loss_of, file, report=report)
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(plan.seed))[:FOLD_CLIPS]
+    return fold(vae, pixels[order])
+
+
+def refine(vae: AutoencoderKL, pixels: Tensor, file: Path, plan: Plan, *, report: Report = silent) -> AutoencoderKL:
+    """Train a finished autoencoder's decoder further on whole pictures, checkpointing to `file`.
+
+    The encoder stays as it is, and with it the latents: a UNet that was trained on them stays right.
+    """
+    vae.requires_grad_(False).to(plan.device).set_attn_processor(AttnProcessor())
+    half = nn.ModuleDict(dict(decoder=vae.decoder, post_quant_conv=vae.post_quant_conv)).requires_grad_(True)
+    budget = Budget(plan.decoder_minutes, plan.decoder_steps, plan.decoder_learning_rate, 0.03, plan.warmup_steps,
+                    plan.checkpoint_minutes)
+    course = Course("decoder", half, budget, plan.fixed(), seed=plan.seed, device=plan.device)
+
+    def loss_of(course: Course) -> Tensor:
+        return loss(vae, batch(pixels, plan, course.dice, whole=True).to(plan.device), course.dice)
+
+    course.run(loss_of, file, report=report)
+    return vae
+
+
+def batch(pixels: Tensor, plan: Plan, dice: torch.Generator, *, whole: bool) -> Tensor:
+    """A batch of crops, or of fewer whole pictures of the same area, changed at random: (n, 3, rows, frames)."""
+    rows, frames = (plan.mel.n_mels, plan.mel.n_frames) if whole else (plan.vae_crop, plan.vae_crop)
+    n = max(1, round(plan.vae_batch * plan.vae_crop**2 / (rows * frames)))
+    draw = torch.rand(n, 4, generator=dice)
+    clips = torch.randint(len(pixels), (n, 2), generator=dice)
+    top = (draw[:, 0] * (plan.mel.n_mels - rows + 1)).long().tolist()
+    # squared, so that most crops hold the attack, where most of a drum is
+    left = (draw[:, 1] ** 2 * (plan.mel.n_frames - frames + 1)).long().tolist()
+    cut = torch.stack([pixels[pair, y : y + rows, x : x + frames]
+                       for pair, y, x in zip(clips, top, left, strict=True)]).float() / 255
+    mixed = torch.where(draw[:, 2, None, None] < 0.25, torch.maximum(cut[:, 0], cut[:, 1]), cut[:, 0])
+    return (2 * vary(mixed, dice) - 1)[:, None].expand(-1, 3, -1, -1)
+
+
+def vary(levels: Tensor, dice: torch.Generator) -> Tensor:
+    """Level and tilt changed at random, for pictures (n, rows, frames) in 0…1; what is silent stays silent."""
+    draw = torch.rand(len(levels), 4, generator=dice)
+    gain = -0.35 * draw[:, 0] * (draw[:, 1] < 0.5)
+    tilt = 0.6 * (draw[:, 2] - 0.5) * (draw[:, 3] < 0.5)
+    slope = torch.linspace(-0.5, 0.5, levels.shape[1])
+    changed = levels + gain[:, None, None] + tilt[:, None, None] * slope[None, :, None]
+    return torch.where(levels > 0, changed.clamp(0, 1), levels)
+
+
+def loss(vae: AutoencoderKL, pictures: Tensor, dice: torch.Generator) -> Tensor:
+    """How far the autoencoder's copy is from the pictures, with a little pull of the latents toward a normal.
+
+    Loud pixels weigh more than those near silence. L1 and L2 alone are best served by a blur wherever the grain of a
+    noise cannot be told; the local contrast and the steps between neighbours ask for a grain of the right strength.
+    """
+    latents = vae.encode(pictures).latent_dist
+    noise = torch.randn(latents.mean.shape, generator=dice).to(latents.mean)
+    copies = vae.decode(latents.mean + latents.std * noise).sample.float()
+    silent_pixels, weights = pictures <= -1, 0.8 + 0.5 * pictures
+    pictures = torch.where(silent_pixels, BLACKER, pictures)
+    copies = torch.where(silent_pixels & (copies < BLACKER), BLACKER, copies)  # darker than black is right too
+    off = copies - pictures
+    kl = 0.5 * (latents.mean.square() + latents.var - 1 - latents.logvar).mean()
+    copy, picture = copies.mean(1, keepdim=True), pictures[:, :1]
+    contrast = (local_contrast(copy) - local_contrast(picture)).abs().mean()
+    edges = sum((copy.diff(dim=dim) - picture.diff(dim=dim)).abs().mean() for dim in (2, 3))
+    return (weights * (off.abs() + 0.5 * off.square())).mean() + 0.3 * contrast + 0.1 * edges + 1e-3 * kl
+
+
+def local_contrast(pictures: Tensor, size: int = 5) -> Tensor:
+    """Standard deviation within size × size pixels of (n, 1, rows, frames) pictures."""
+    mean = nn.functional.avg_pool2d(pictures, size, stride=1)
+    square = nn.functional.avg_pool2d(pictures.square(), size, stride=1)
+    return ((square - mean.square()).clamp_min(0) + 1e-4).sqrt()
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKL, pixels: Tensor, size: int = 32) -> Tensor:
+    """Latents (n, 4, n_mels / 8, n_frames / 8) of pictures (n, n_mels, n_frames) uint8: the means, on the CPU."""
+    return torch.cat([vae.encode(floats(part).to(vae.device)).latent_dist.mean.float().cpu()
+                      for part in pixels.split(size)])
+
+
+@torch.no_grad()
+def copies(vae: AutoencoderKL, pixels: Tensor, size: int = 16) -> Tensor:
+    """Pictures (n, n_mels, n_frames) uint8 through the autoencoder and back, as float pixels in 0…255."""
+    parts = [vae.decode(encode(vae, part).to(vae.device)).sample for part in pixels.split(size)]
+    return ((torch.cat(parts).float().cpu().mean(1) + 1) * 127.5).clamp(0, 255)
+
+
+@torch.no_grad()
+def fold(vae: AutoencoderKL, pixels: Tensor) -> AutoencoderKL:
+    """Shift and scale the latents to mean 0 and deviation 1 a channel, inside the 1×1 convolutions around them.
+
+    Exact: the copies stay the same. The autoencoder then needs no scaling_factor, which would be one for all channels.
+    """
+    latents = encode(vae, pixels)
+    mean = latents.mean(dim=(0, 2, 3)).to(vae.device)
+    deviation = latents.std(dim=(0, 2, 3)).clamp_min(1e-6).to(vae.device)
+    into, out = vae.quant_conv, vae.post_quant_conv
+    into.weight[:LATENT_CHANNELS] /= deviation[:, None, None, None]
+    into.bias[:LATENT_CHANNELS] = (into.bias[:LATENT_CHANNELS] - mean) / deviation
+    into.bias[LATENT_CHANNELS:] -= 2 * deviation.log()
+    out.bias += out.weight[:, :, 0, 0] @ mean
+    out.weight *= deviation[None, :, None, None]
+    return vae
+
+
+def figures(vae: AutoencoderKL, pixels: Tensor, range_db: float) -> dict[str, float]:
+    """What the autoencoder loses on pictures (n, n_mels, n_frames) uint8.
+
+    off_db      : mean absolute difference
+    sounding_db : the same, where the picture is not black
+    contrast    : local contrast of the copies ÷ that of the pictures; below 1 the grain is blurred
+    silence_db  : what a black picture comes back as, at its loudest pixel
+    """
+    back, db = copies(vae, pixels), range_db / 255
+    off, sounding = (back - pixels.float()).abs() * db, pixels > 0
+    contrasts = [local_contrast(each[:, None].float() / 127.5).mean().item() for each in (back, pixels)]
+    black = copies(vae, torch.zeros_like(pixels[:1]))
+    return dict(off_db=off.mean().item(), sounding_db=off[sounding].mean().item(),
+                contrast=contrasts[0] / contrasts[1], silence_db=black.max().item() * db)

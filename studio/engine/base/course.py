@@ -1,0 +1,130 @@
+"""One course of training: models, optimiser, moving average, dice and clock, kept in one file to go on from."""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.errors import Cancelled, StudioError
+from studio.files import write_whole
+from studio.progress import Progress, Report, silent
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a course lasts and how fast it learns: by minutes of training, or by steps where they are given."""
+
+    minutes: float
+    steps: int
+    learning_rate: float
+    last_share: float  # of the learning rate, at the end of its cosine
+    warmup_steps: int
+    checkpoint_minutes: float
+
+
+class Course:
+    """Trains `models` with AdamW and an exponential moving average, and can be killed at any time.
+
+    `dice` gives every random number of the training as torch tensors, `words` those of the captions; both are part of
+    the checkpoint, so that a resumed course by steps ends at the same weights as one that was never stopped.
+    """
+
+    longest_memory = 0.999  # of the moving average; shorter at the beginning
+
+    def __init__(self, stage: str, models: nn.ModuleDict, budget: Budget, fixed: dict[str, Any], *, seed: int,
+                 device: str) -> None:
+        self.stage, self.budget, self.fixed, self.device = stage, budget, fixed, device
+        self.models = models.to(device)
+        self.weights = list(self.models.parameters())
+        self.average = [weight.detach().clone() for weight in self.weights]
+        self.optimizer = torch.optim.AdamW(self.weights, lr=budget.learning_rate, betas=(0.9, 0.99), fused=True)
+        self.dice = torch.Generator().manual_seed(seed)
+        self.words = random.Random(seed)
+        self.step, self.elapsed = 0, 0.0
+
+    @property
+    def done(self) -> float:
+        """Share of the budget that is used up, 1 at the end."""
+        if self.budget.steps:
+            return self.step / self.budget.steps
+        return self.elapsed / (60 * self.budget.minutes)
+
+    def run(self, loss_of: Callable[["Course"], Tensor], file: Path, *, report: Report = silent) -> None:
+        """Train until the budget is used up, going on from `file` where it exists; `models` end as their average."""
+        self.resume(file)
+        self.models.train()
+        saved = before = time.monotonic()
+        while self.done < 1:
+            loss = self._learn(loss_of)
+            now = time.monotonic()
+            self.elapsed, before = self.elapsed + now - before, now
+            try:
+                report(Progress(self.stage, self.step, self.budget.steps or round(self.step / self.done),
+                                values=dict(loss=loss, learning_rate=self._rate(), minutes=self.elapsed / 60)))
+            except Cancelled:
+                self.save(file)
+                raise
+            if now - saved >= 60 * self.budget.checkpoint_minutes:
+                self.save(file)
+                saved = time.monotonic()
+        self.save(file)
+        self.take_average()
+
+    def _learn(self, loss_of: Callable[["Course"], Tensor]) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.startswith("cuda")):
+            loss = loss_of(self)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        value = loss.item()
+        if not math.isfinite(value):
+            raise StudioError(f"{self.stage}: the loss is {value} at step {self.step}; "
+                              "lower the learning rate and start again from the last checkpoint")
+        memory = min(self.longest_memory, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, self.weights, 1 - memory)
+        return value
+
+    def _rate(self) -> float:
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.done)))
+        share = self.budget.last_share + (1 - self.budget.last_share) * cosine
+        return self.budget.learning_rate * share * min(1.0, (self.step + 1) / max(1, self.budget.warmup_steps))
+
+    def take_average(self) -> None:
+        """Put the moving average in place of the weights; for use, not for further training."""
+        with torch.no_grad():
+            for weight, average in zip(self.weights, self.average, strict=True):
+                weight.copy_(average)
+        self.models.eval().requires_grad_(False)
+
+    def save(self, file: Path) -> None:
+        """Write all that `resume` needs, whole."""
+        state = dict(fixed=repr(self.fixed), step=self.step, elapsed=self.elapsed, models=self.models.state_dict(),
+                     average=self.average, optimizer=self.optimizer.state_dict(), dice=self.dice.get_state(),
+                     words=self.words.getstate())
+        write_whole(file, lambda beside: torch.save(state, beside))
+
+    def resume(self, file: Path) -> None:
+        """Go on from a checkpoint, if there is one; raises StudioError where it was begun with another plan."""
+        if not file.exists():
+            return
+        state = torch.load(file, map_location=self.device, weights_only=True)
+        if state["fixed"] != repr(self.fixed):
+            raise StudioError(f"{file}: was begun with other settings; give the old ones, or another work folder")
+        self.models.load_state_dict(state["models"])
+        for mine, saved in zip(self.average, state["average"], strict=True):
+            mine.copy_(saved)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.dice.set_state(state["dice"].cpu())
+        self.words.setstate(state["words"])
+        self.step, self.elapsed = state["step"], state["elapsed"]

@@ -1,0 +1,97 @@
+"""The generating half of the base: a small UNet and a small CLIP text encoder, trained together on latents."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from studio.engine.base.autoencoder import LATENT_CHANNELS
+from studio.engine.base.course import Budget, Course
+from studio.engine.base.plan import Plan
+from studio.engine.synth import Caption
+from studio.progress import Report, silent
+
+HEADS = 4
+NOISE = dict(num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
+             prediction_type="v_prediction")  # Salimans & Ho (2022)
+
+
+def build_unet(plan: Plan) -> UNet2DConditionModel:
+    """An untrained UNet of Stable Diffusion's kind over the latent picture."""
+    down = tuple("CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in plan.unet_attention)
+    up = tuple(name.replace("Down", "Up") for name in reversed(down))
+    rows, frames = plan.latent_size
+    unet = UNet2DConditionModel(
+        sample_size=rows if rows == frames else (rows, frames), in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS, down_block_types=down, up_block_types=up, block_out_channels=plan.unet_channels,
+        layers_per_block=1, cross_attention_dim=plan.text_width, norm_num_groups=plan.unet_groups,
+        attention_head_dim=HEADS)  # diffusers means the number of heads by it
+    unet.set_attn_processor(AttnProcessor())  # the backward of fused attention is slow on a CPU
+    return unet
+
+
+def build_text_encoder(tokenizer: CLIPTokenizer, plan: Plan) -> CLIPTextModel:
+    """An untrained text encoder of CLIP's kind for the tokenizer's vocabulary."""
+    return CLIPTextModel(CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=plan.text_width, intermediate_size=plan.text_hidden,
+        projection_dim=plan.text_width, num_hidden_layers=plan.text_layers, num_attention_heads=HEADS,
+        max_position_embeddings=plan.prompt_tokens, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
+
+
+def course_of(tokenizer: CLIPTokenizer, plan: Plan) -> Course:
+    """The course that trains UNet and text encoder, from its beginning; `resume` takes it to a checkpoint."""
+    torch.manual_seed(plan.seed)
+    models = nn.ModuleDict(dict(unet=build_unet(plan), text_encoder=build_text_encoder(tokenizer, plan)))
+    budget = Budget(plan.unet_minutes, plan.unet_steps, plan.unet_learning_rate, 0.02, plan.warmup_steps,
+                    plan.checkpoint_minutes)
+    return Course("unet", models, budget, plan.fixed(), seed=plan.seed, device=plan.device)
+
+
+def train(latents: Tensor, captions: Sequence[Caption], tokenizer: CLIPTokenizer, file: Path, plan: Plan, *,
+          report: Report = silent) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+    """Train on latents (n, 4, rows, frames) and their captions, worded anew each time; checkpoints go to `file`."""
+    course = course_of(tokenizer, plan)
+    schedule = DDPMScheduler(**NOISE)
+    unet, text_encoder = course.models["unet"], course.models["text_encoder"]
+
+    def loss_of(course: Course) -> Tensor:
+        clips = torch.randint(len(latents), (plan.unet_batch,), generator=course.dice)
+        clean = latents[clips].float()
+        texts = [_wording(captions[clip], course, plan) for clip in clips.tolist()]
+        timesteps = stratified_timesteps(plan.unet_batch, course.dice)
+        noise = torch.randn(clean.shape, generator=course.dice)
+        noisy = schedule.add_noise(clean, noise, timesteps).to(plan.device)
+        wanted = schedule.get_velocity(clean, noise, timesteps).to(plan.device)
+        states = text_encoder(token_ids(tokenizer, texts).to(plan.device))[0]
+        guess = unet(noisy, timesteps.to(plan.device), encoder_hidden_states=states).sample
+        return nn.functional.mse_loss(guess.float(), wanted)
+
+    course.run(loss_of, file, report=report)
+    return unet, text_encoder
+
+
+def _wording(caption: Caption, course: Course, plan: Plan) -> str:
+    """A random wording of a caption, or none: what guidance compares with (Ho & Salimans 2022)."""
+    return "" if course.words.random() < plan.caption_dropout else caption.text(course.words)
+
+
+def stratified_timesteps(count: int, dice: torch.Generator) -> Tensor:
+    """(count,) int64 in 0…999, one in each of `count` equal ranges: a steadier loss than free draws."""
+    return ((torch.arange(count) + torch.rand(count, generator=dice)) * 1000 / count).long().clamp(0, 999)
+
+
+def token_ids(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> Tensor:
+    """(n, prompt_tokens) int64, padded and cut as the pipeline does it."""
+    return tokenizer(list(texts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
+                     return_tensors="pt").input_ids
+
+
+def sampler() -> DPMSolverMultistepScheduler:
+    """The scheduler that the finished base brings: DPM-Solver++ of order 2 (Lu et al. 2022)."""
+    return DPMSolverMultistepScheduler(**NOISE, algorithm_type="dpmsolver++", solver_order=2,
+                                       steps_offset=1)  # the pipeline warns at 0; no effect with even spacing

@@ -1,0 +1,90 @@
+"""A small judge of the finished base: does a prompt give a sound of its role, and do seeds differ?"""
+
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor, nn
+
+from studio.engine.base import material
+from studio.engine.base.course import Budget, Course
+from studio.engine.base.plan import Plan
+from studio.progress import Progress, Report, silent
+
+
+def build(roles: int) -> nn.Sequential:
+    """An untrained classifier of pictures (n, 1, rows, frames) in [-1, 1]; it looks at half the size."""
+    layers: list[nn.Module] = [nn.AvgPool2d(2)]
+    for before, after in ((1, 16), (16, 32), (32, 64), (64, 96)):
+        layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GroupNorm(8, after), nn.SiLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 4, roles))
+
+
+def classifier(work: Path, plan: Plan, steps: int = 1500, *, report: Report = silent) -> nn.Module:
+    """The classifier of this work folder's material, trained at the first call and kept as `judge.pt`."""
+    torch.manual_seed(plan.seed)
+    budget = Budget(0, steps, 2e-3, 0.02, 50, 1.0)
+    course = Course("judge", nn.ModuleDict(dict(judge=build(len(plan.roles)))), budget, dict(roles=plan.roles),
+                    seed=plan.seed, device=plan.device)
+    course.longest_memory = 0.99
+    learned = material.load(work / "material", "train", plan)
+
+    def loss_of(course: Course) -> Tensor:
+        clips = torch.randint(len(learned.pixels), (64,), generator=course.dice)
+        guess = course.models["judge"](_seen(learned.pixels[clips]).to(plan.device))
+        return nn.functional.cross_entropy(guess, learned.roles[clips].to(plan.device))
+
+    course.run(loss_of, work / "judge.pt", report=report)
+    return course.models["judge"]
+
+
+def _seen(pixels: Tensor) -> Tensor:
+    return pixels[:, None].float() / 127.5 - 1
+
+
+@torch.no_grad()
+def guesses(model: nn.Module, pixels: Tensor) -> Tensor:
+    """(n,) role indices that the classifier reads in pictures (n, n_mels, n_frames) uint8."""
+    device = next(model.parameters()).device
+    return torch.cat([model(_seen(part).to(device)).argmax(1).cpu() for part in pixels.split(64)])
+
+
+def draw(pipeline: StableDiffusionPipeline, prompt: str, count: int, *, steps: int = 20, guidance: float = 3.0,
+         seed: int = 0) -> Tensor:
+    """`count` pictures (count, n_mels, n_frames) uint8 of a prompt, seeds counted up from `seed`."""
+    dice = [torch.Generator().manual_seed(seed + number) for number in range(count)]
+    pictures = pipeline([prompt] * count, num_inference_steps=steps, guidance_scale=guidance, generator=dice,
+                        output_type="pt").images
+    return (pictures.float().mean(1) * 255).round().clamp(0, 255).to(torch.uint8).cpu()
+
+
+def spread_db(pixels: Tensor, range_db: float) -> float:
+    """Mean difference between two of the pictures, in dB a pixel: 0 when all are the same."""
+    flat = pixels.flatten(1).float()
+    count = len(flat)
+    return (torch.cdist(flat, flat, p=1).sum() / (count * (count - 1)) / flat.shape[1] * range_db / 255).item()
+
+
+def judge(base: Path, work: Path, plan: Plan, count: int = 8, steps: int = 1500, *,
+          report: Report = silent) -> dict[str, dict[str, float]]:
+    """Figures a role, and over all roles under "all", with a classifier of `steps` steps.
+
+    accuracy  : share of `count` pictures of the prompt (the role's name) that the classifier reads as the role
+    held_out  : the same of unseen synthesised sounds, what the classifier itself can do
+    spread_db : mean pairwise difference between seeds; spread_of_material_db the same of unseen sounds
+    """
+    model = classifier(work, plan, steps, report=report)
+    held_out = material.load(work / "material", "held_out", plan)
+    right = guesses(model, held_out.pixels) == held_out.roles
+    pipeline = StableDiffusionPipeline.from_pretrained(base, safety_checker=None, torch_dtype=torch.float32)
+    pipeline.to(plan.device).set_progress_bar_config(disable=True)
+    found: dict[str, dict[str, float]] = {}
+    for number, role in enumerate(plan.roles):
+        pixels, mine = draw(pipeline, role, count), held_out.roles == number
+        found[role] = dict(accuracy=(guesses(model, pixels) == number).float().mean().item(),
+                           held_out=right[mine].float().mean().item(), spread_db=spread_db(pixels, plan.mel.range_db),
+                           spread_of_material_db=spread_db(held_out.pixels[mine], plan.mel.range_db))
+        report(Progress("judge", number + 1, len(plan.roles), note=role, values=found[role]))
+    found["all"] = {name: sum(each[name] for each in found.values()) / len(plan.roles) for name in found[role]}
+    report(Progress("judge", len(plan.roles), len(plan.roles), note="all", values=found["all"]))
+    return found

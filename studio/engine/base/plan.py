@@ -1,0 +1,82 @@
+"""What the embedded base is made of: its sizes, its material and the time each stage may take."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.engine import synth
+from studio.errors import StudioError
+from studio.settings import MelSettings
+
+STAGES = ("material", "tokenizer", "vae", "latents", "unet", "pipeline")
+SHRINK = 8  # the autoencoder's factor in both directions
+FREE = ("device", "threads", "checkpoint_minutes", "vae_minutes", "vae_steps", "decoder_minutes", "decoder_steps",
+        "decoder_learning_rate", "unet_minutes", "unet_steps")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every number of the recipe. The defaults make the embedded base; tests make a tiny one with the same code.
+
+    A stage ends after its minutes of training, or after its steps where those are given; its learning rate falls
+    by a cosine over whichever counts. Sizes follow the usual Stable Diffusion classes, only much smaller.
+    """
+
+    mel: MelSettings = field(default_factory=MelSettings)
+    roles: tuple[str, ...] = tuple(synth.ROLES)
+    clips_per_role: int = 1250
+    held_out_per_role: int = 48
+    seed: int = 1
+
+    vocabulary: int = 1000
+    prompt_tokens: int = 32
+    text_width: int = 160
+    text_layers: int = 3
+    text_hidden: int = 480
+    caption_dropout: float = 0.1
+
+    vae_channels: tuple[int, ...] = (16, 24, 48, 96)
+    vae_groups: int = 8
+    vae_batch: int = 8
+    vae_crop: int = 64
+    vae_learning_rate: float = 1.5e-3
+    vae_minutes: float = 20.0
+    vae_steps: int = 0
+    decoder_learning_rate: float = 1e-3
+    decoder_minutes: float = 20.0
+    decoder_steps: int = 0
+
+    unet_channels: tuple[int, ...] = (64, 128, 208)
+    unet_attention: tuple[bool, ...] = (False, True, True)
+    unet_groups: int = 16
+    unet_batch: int = 16
+    unet_learning_rate: float = 6e-4
+    unet_minutes: float = 65.0
+    unet_steps: int = 0
+
+    warmup_steps: int = 200
+    checkpoint_minutes: float = 2.0
+    device: str = "cpu"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("n_mels", "n_frames"):
+            size = getattr(self.mel, name)
+            if size % (SHRINK * 2 ** (len(self.unet_channels) - 1)):
+                raise StudioError(f"{name} is {size}, which {len(self.unet_channels)} UNet levels cannot halve; "
+                                  f"give a multiple of {SHRINK * 2 ** (len(self.unet_channels) - 1)}")
+        if self.vae_crop > min(self.mel.n_mels, self.mel.n_frames):
+            raise StudioError(f"vae_crop is {self.vae_crop}, larger than the picture; lower it")
+        unknown = [role for role in self.roles if role not in synth.ROLES]
+        if unknown:
+            raise StudioError(f"roles names {unknown[0]!r}, which the synthesiser does not know; "
+                              f"known are {', '.join(synth.ROLES)}")
+
+    @property
+    def latent_size(self) -> tuple[int, int]:
+        """(rows, frames) of a latent picture."""
+        return self.mel.n_mels // SHRINK, self.mel.n_frames // SHRINK
+
+    def fixed(self) -> dict[str, Any]:
+        """What a resumed run must share with the run that began it: all but time, place and pace."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in FREE}

@@ -1,0 +1,267 @@
+"""The whole recipe of the embedded base, at toy size: it ends in a pipeline, and no interruption changes a weight."""
+
+import dataclasses
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from safetensors.torch import load_file
+
+from studio.engine import synth
+from studio.engine.base import autoencoder, denoiser, judge, material, recipe, tokenizer
+from studio.engine.base.__main__ import main
+from studio.engine.base.plan import Plan
+from studio.errors import Cancelled, StudioError
+from studio.files import read_json
+from studio.progress import Progress
+from studio.settings import MelSettings, from_dict
+
+SMALL = Plan(mel=MelSettings(n_mels=32, n_frames=32, hop_length=347, n_fft=2048), roles=synth.ROLES[:2],
+             clips_per_role=4, held_out_per_role=3, vocabulary=600, text_width=16, text_layers=1, text_hidden=16,
+             vae_channels=(8, 8, 8, 8), vae_groups=4, vae_batch=2, vae_crop=16, vae_steps=3, decoder_steps=2,
+             unet_channels=(16, 16), unet_attention=(False, True), unet_groups=4, unet_batch=2, unet_steps=3,
+             warmup_steps=1)
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A finished toy base and its work folder."""
+    folder = tmp_path_factory.mktemp("base")
+    return recipe.build(folder / "out", folder / "work", SMALL), folder / "work"
+
+
+def load(folder: Path) -> StableDiffusionPipeline:
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*.safetensors"))}
+
+
+def stop_at(stage: str, step: int) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        if progress.stage == stage and progress.step == step:
+            raise Cancelled()
+    return report
+
+
+def test_the_recipe_ends_in_a_pipeline_that_draws_a_picture(made):
+    picture = load(made[0])("kick", num_inference_steps=2, guidance_scale=3, output_type="pt").images
+    assert picture.shape == (1, 3, 32, 32) and picture.isfinite().all()
+
+
+def test_a_base_is_stored_in_half_precision_and_works_in_single(made):
+    stored = load_file(made[0] / "unet" / "diffusion_pytorch_model.safetensors")
+    assert {each.dtype for each in stored.values()} == {torch.float16}
+    pipeline = load(made[0]).to(torch.float32)
+    assert {part.dtype for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder)} == {torch.float32}
+
+
+def test_the_default_plan_fits_into_32_megabytes():
+    plan = Plan()
+    words = tokenizer.learn([synth.Caption("kick", ("kick",), ("deep",))], plan)
+    parts = denoiser.build_unet(plan), denoiser.build_text_encoder(words, plan), autoencoder.build(plan)
+    numbers = sum(each.numel() for part in parts for each in part.parameters())
+    assert 24e6 < 2 * numbers < 31.8e6
+
+
+@pytest.mark.parametrize(("stage", "step"), [("material", 4), ("vae", 1), ("vae", 2), ("latents", 1), ("unet", 2)])
+def test_a_resumed_run_ends_at_the_same_weights(made, tmp_path, stage, step):
+    with pytest.raises(Cancelled):
+        recipe.build(tmp_path / "out", tmp_path / "work", SMALL, report=stop_at(stage, step))
+    assert not (tmp_path / "out").exists()
+    reached = []
+    recipe.build(tmp_path / "out", tmp_path / "work", SMALL, report=lambda now: reached.append((now.stage, now.step)))
+    if stage in ("vae", "unet"):
+        assert (stage, step) not in reached and (stage, step + 1) in reached
+    assert weights(tmp_path / "out") == weights(made[0])
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(made, tmp_path):
+    plan = dataclasses.replace(SMALL, checkpoint_minutes=0)  # after every step
+
+    def die(progress: Progress) -> None:
+        if progress.stage == "unet" and progress.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recipe.build(tmp_path / "out", tmp_path / "work", plan, report=die)
+    assert torch.load(tmp_path / "work" / "unet.pt", weights_only=True)["step"] == 2
+    recipe.build(tmp_path / "out", tmp_path / "work", plan)
+    assert weights(tmp_path / "out") == weights(made[0])
+
+
+def test_another_seed_makes_another_base(made, tmp_path):
+    recipe.build(tmp_path / "out", tmp_path / "work", dataclasses.replace(SMALL, seed=2))
+    assert weights(tmp_path / "out") != weights(made[0])
+
+
+def test_a_budget_in_minutes_ends_and_falls_to_its_last_rate(made, tmp_path):
+    plan = dataclasses.replace(SMALL, unet_steps=0, unet_minutes=0.002)
+    seen = []
+    recipe.build(tmp_path / "out", tmp_path / "work", plan, vae=made[1] / "vae", report=seen.append)
+    last = [each.values for each in seen if each.stage == "unet" and each.values][-1]
+    assert last["minutes"] >= 0.002 and last["learning_rate"] == pytest.approx(0.02 * plan.unet_learning_rate)
+
+
+def test_a_work_folder_of_another_plan_is_refused(made, tmp_path):
+    with pytest.raises(StudioError, match="clips_per_role is 4, not 5"):
+        recipe.build(tmp_path / "out", made[1], dataclasses.replace(SMALL, clips_per_role=5))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(StudioError, match="not empty"):
+        recipe.build(tmp_path, tmp_path / "work", SMALL)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_the_mel_settings_travel_with_the_base(made):
+    assert from_dict(MelSettings, read_json(made[0] / "mel.json")) == SMALL.mel
+    assert "No recording" in (made[0] / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_snapshot_of_the_last_checkpoint_is_a_base_too(made, tmp_path):
+    recipe.snapshot(tmp_path / "out", made[1], SMALL)
+    assert weights(tmp_path / "out") == weights(made[0])
+
+
+def test_refining_changes_the_decoder_alone_and_goes_into_the_next_base(made, tmp_path):
+    work = tmp_path / "work"
+    shutil.copytree(made[1], work)
+    before, after = (AutoencoderKL.from_pretrained(folder) for folder in (work / "vae", recipe.refine(work, SMALL)))
+    same = {name: torch.equal(weight, after.state_dict()[name]) for name, weight in before.state_dict().items()}
+    kept = ("encoder.", "quant_conv.")
+    assert all(same[name] for name in same if name.startswith(kept))
+    assert not any(same[name] for name in same if not name.startswith(kept) and name.endswith("conv_out.weight"))
+    recipe.snapshot(tmp_path / "out", work, SMALL)
+    changed = {name.split("/")[0] for name, data in weights(tmp_path / "out").items() if data != weights(made[0])[name]}
+    assert changed == {"vae"}
+
+
+def test_the_tokenizer_encodes_any_text(made):
+    words = load(made[0]).tokenizer
+    for prompt in ("", "kick", "Großer Knall!", "太鼓 🥁", "\u0000\U0010ffff", "a" * 500):
+        ids = denoiser.token_ids(words, [prompt])
+        assert ids.shape == (1, SMALL.prompt_tokens) and ids.max() < len(words) and ids[0, 0] == words.bos_token_id
+    assert words.decode(words("太鼓 🥁").input_ids, skip_special_tokens=True).replace(" ", "") == "太鼓🥁"
+
+
+def test_a_role_costs_few_tokens():
+    captions = [synth.Caption(role, (role,), ("deep", "punchy")) for role in synth.ROLES]
+    words = tokenizer.learn(captions, Plan())
+    assert max(len(words.tokenize(role)) for role in synth.ROLES) <= 4
+    assert len(words) <= Plan().vocabulary
+
+
+def test_folded_latents_have_unit_deviation_and_the_copies_stay_the_same(made):
+    vae = AutoencoderKL.from_pretrained(made[1] / "vae")
+    pixels = material.load(made[1] / "material", "train", SMALL).pixels
+    assert vae.config.scaling_factor == 1.0
+    latents = autoencoder.encode(vae, pixels)
+    assert latents.mean(dim=(0, 2, 3)) == pytest.approx(torch.zeros(4), abs=1e-3)
+    assert latents.std(dim=(0, 2, 3)) == pytest.approx(torch.ones(4), abs=1e-3)
+
+    torch.manual_seed(0)
+    fresh = autoencoder.build(SMALL)
+    before, spread = autoencoder.copies(fresh, pixels), fresh.encode(material.floats(pixels)).latent_dist.std
+    latents = autoencoder.encode(fresh, pixels)
+    mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    autoencoder.fold(fresh, pixels)
+    assert autoencoder.copies(fresh, pixels) == pytest.approx(before, abs=0.01)
+    assert not torch.allclose(mean, torch.zeros(4), atol=1e-3)
+    assert torch.allclose(fresh.encode(material.floats(pixels)).latent_dist.std * deviation[:, None, None], spread,
+                          rtol=1e-3)
+
+
+def test_what_is_silent_stays_silent_when_pictures_are_varied():
+    levels = torch.rand(64, 16, 16)
+    levels[:, :, 8:] = 0
+    changed = autoencoder.vary(levels, torch.Generator().manual_seed(1))
+    assert (changed[:, :, 8:] == 0).all() and (changed != levels).any() and changed.min() >= 0 and changed.max() <= 1
+
+
+def test_a_blurred_grain_costs_more_than_another_grain_of_the_same_strength():
+    dice = torch.Generator().manual_seed(1)
+    grain, other = (torch.rand(4, 1, 32, 32, generator=dice) for _ in range(2))
+    wanted = autoencoder.local_contrast(grain)
+    off = [(autoencoder.local_contrast(each) - wanted).abs().mean() for each in (other, torch.full_like(grain, 0.5))]
+    assert off[0] < 0.3 * off[1]
+
+
+def test_silence_that_comes_back_darker_than_black_costs_nothing_and_grey_does():
+    class Echo(torch.nn.Module):
+        """Stands for an autoencoder that gives back a picture of one level, whatever it is shown."""
+
+        level: float
+
+        def encode(self, pictures):
+            moments = torch.zeros(len(pictures), 8, 2, 2)
+            return SimpleNamespace(latent_dist=DiagonalGaussianDistribution(moments))
+
+        def decode(self, latents):
+            return SimpleNamespace(sample=torch.full((len(latents), 3, 16, 16), self.level))
+
+    dice, black, echo = torch.Generator().manual_seed(1), torch.full((2, 3, 16, 16), -1.0), Echo()
+    costs = []
+    for echo.level in (-1.5, -1.02, -0.9):
+        costs.append(autoencoder.loss(echo, black, dice).item())
+    assert costs[0] == costs[1] == 0 < costs[2]
+
+
+def test_timesteps_cover_the_whole_range():
+    timesteps = denoiser.stratified_timesteps(10, torch.Generator().manual_seed(1))
+    assert [int(each) // 100 for each in timesteps] == list(range(10))
+
+
+def test_material_is_not_made_twice(made, tmp_path):
+    plan = dataclasses.replace(SMALL, roles=SMALL.roles[:1])
+    material.make(tmp_path, plan)
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.*")}
+    material.make(tmp_path, plan)
+    assert before and before == {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.*")}
+    learned = material.load(tmp_path, "train", plan)
+    assert learned.pixels.shape == (4, 32, 32) and len(learned.captions) == 4
+    assert learned.captions[0].text(random.Random(1))
+    assert not torch.equal(learned.pixels[:3], material.load(tmp_path, "held_out", plan).pixels)
+
+
+def test_the_judge_learns_to_tell_roles(made):
+    model = judge.classifier(made[1], SMALL, steps=30)
+    learned = material.load(made[1] / "material", "train", SMALL)
+    assert (judge.guesses(model, learned.pixels) == learned.roles).float().mean() >= 0.75
+
+
+def test_the_judge_reports_every_role_and_their_mean(made):
+    found = judge.judge(made[0], made[1], SMALL, count=2, steps=30)
+    assert list(found) == [*SMALL.roles, "all"]
+    for name in ("accuracy", "held_out"):
+        shares = [found[role][name] for role in SMALL.roles]
+        assert all(0 <= share <= 1 for share in shares) and found["all"][name] == pytest.approx(sum(shares) / 2)
+    assert all(found[role]["spread_of_material_db"] > 0 for role in SMALL.roles)
+
+
+def test_the_spread_of_equal_pictures_is_zero():
+    pixels = torch.randint(0, 256, (1, 8, 8), dtype=torch.uint8)
+    assert judge.spread_db(pixels.repeat(3, 1, 1), 90) == 0
+    assert judge.spread_db(torch.tensor([0, 255], dtype=torch.uint8)[:, None, None].repeat(1, 8, 8), 90) == 90
+
+
+def test_the_command_says_what_is_wrong_in_one_line(made, tmp_path, capsys):
+    assert main(["snapshot", "--out", str(tmp_path / "out"), "--work", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,63 @@
+"""The base that comes along: small, offline, and it makes the drum that it is asked for."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from studio.engine import audio, models
+from studio.engine.generation import generate
+from studio.settings import GenerateSettings, MelSettings
+
+LARGEST = 32_000_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def takes(tmp_path_factory):
+    """Two sounds each of four roles, (samples,) at 44.1 kHz, by role."""
+    made = {}
+    for role in ("kick", "closed hat", "crash", "rim"):
+        settings = GenerateSettings(prompt=role, count=2, seed=3, steps=10, device="cpu", batch_size=2)
+        folder = tmp_path_factory.mktemp(role.replace(" ", "-"))
+        made[role] = [audio.read(take.path)[0][0] for take in generate(settings, folder)]
+    return made
+
+
+def centroid_hz(waveform):
+    spectrum = torch.fft.rfft(waveform).abs().square()
+    return float((spectrum * torch.linspace(0, 22050, len(spectrum))).sum() / spectrum.sum())
+
+
+def test_it_is_small_and_carries_its_card_and_mel_settings():
+    files = [path for path in models.EMBEDDED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < LARGEST
+    assert "limits" in (models.EMBEDDED / "README.md").read_text(encoding="utf-8").lower()
+    assert models.load_base("embedded", "cpu").mel == MelSettings()
+
+
+def test_prompts_name_the_drum(takes):
+    """What each drum is, measured: a kick is low, a hat high and short, a crash high and long."""
+    lengths = {role: min(len(each) for each in sounds) for role, sounds in takes.items()}
+    heights = {role: [centroid_hz(each) for each in sounds] for role, sounds in takes.items()}
+    assert max(heights["kick"]) < 1000 < 4000 < min(heights["closed hat"] + heights["crash"])
+    assert max(len(each) for each in takes["closed hat"]) < lengths["crash"]
+
+
+def test_takes_begin_at_once_and_have_a_peak_below_full_scale(takes):
+    for waveform in (each for sounds in takes.values() for each in sounds):
+        peak = waveform.abs().max()
+        assert 0.5 < peak < 1
+        assert int((waveform.abs() > 0.1 * peak).nonzero()[0]) < 0.02 * 44100
+
+
+def test_seeds_differ(takes):
+    for one, other in takes.values():
+        length = min(len(one), len(other))
+        assert not torch.allclose(one[:length], other[:length], atol=0.01)
+
+
+@pytest.mark.slow
+def test_the_same_settings_give_the_same_bytes_in_another_batch_of_one(tmp_path):
+    settings = GenerateSettings(prompt="deep kick", count=1, seed=3, device="cpu")
+    one, again = (next(generate(dataclasses.replace(settings), tmp_path / name)) for name in ("one", "again"))
+    assert one.path.read_bytes() == again.path.read_bytes()
