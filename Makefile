@@ -30,8 +30,8 @@ lint: setup
 bench: setup  ## how fast it is here, and how close the round trip comes
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench.py
 
-base: setup  ## train the embedded base from nothing (hours on a CPU; goes on where it was interrupted)
-	$(BIN)/python -m studio.engine.base --out studio/embedded_base --work .base-work
+base: setup  ## train the embedded base from nothing into build/ (hours on a CPU; goes on where it was interrupted)
+	$(BIN)/python -m studio.engine.base --out build/embedded_base --work build/base-work
 
 check: setup  ## what works here and what to mend
 	$(BIN)/python studio.py check

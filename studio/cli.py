@@ -6,6 +6,7 @@ Exit 0: done. 2: a fault the user can mend, told in one line. 130: stopped.
 import argparse
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -107,12 +108,11 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     from studio import jobs
     from studio.files import unused
 
-    settings = _settings(TrainSettings, arguments, preset=arguments.preset)
     out = arguments.out.resolve()
-    folder = unused(out.with_suffix(".run"))
-    if arguments.resume:
-        earlier = sorted(out.parent.glob(f"{out.stem}*.run"), key=lambda path: path.stat().st_mtime_ns)
-        folder = earlier[-1] if earlier else folder
+    settings, folder = _settings(TrainSettings, arguments, preset=arguments.preset), unused(out.with_suffix(".run"))
+    if arguments.resume and (earlier := _last_run(out)):
+        settings = dataclasses.replace(earlier.settings(), **chosen(arguments, TrainSettings))
+        folder = earlier.folder
     run = jobs.start_training(arguments.dataset, settings, folder, out=out, resume=arguments.resume)
     try:
         state = run.wait(_tell_event)
@@ -127,6 +127,14 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     _print(arguments, f"{out}  ({state.step} steps, last loss {state.losses[-1][1]:.4f})")
     return {"lora": str(out), "run": str(folder), "steps": state.step, "loss": state.losses[-1][1],
             "seconds": round(_seconds(run.events()), 1)}
+
+
+def _last_run(out: Path) -> Any:
+    """The run that was last started for this LoRA file: NAME.run, or NAME_2.run … where there were several."""
+    from studio import jobs
+
+    of_this = re.compile(re.escape(out.stem) + r"(_\d+)?\.run")
+    return next((run for run in jobs.runs(out.parent) if of_this.fullmatch(run.name)), None)
 
 
 def _seconds(events: list[dict[str, Any]]) -> float:

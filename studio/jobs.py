@@ -107,6 +107,10 @@ class Run:
             lora=lora if lora.is_file() else None, seconds_left=_seconds_left(trained) if alive else None,
             settings=read_json(settings) if settings.is_file() else {})
 
+    def settings(self) -> TrainSettings:
+        """The settings that it was started with."""
+        return from_dict(TrainSettings, read_json(self.folder / "settings.json")["train"], where=self.name)
+
     def stop(self) -> None:
         """Ask the run to finish its step, save, and hand over the file."""
         if self.folder.is_dir():

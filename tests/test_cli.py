@@ -36,9 +36,12 @@ def test_the_main_job_from_sounds_to_sounds(kit, tiny_base, tmp_path, capsys):
 
     lora = tmp_path / "kit.safetensors"
     assert main(["train", str(tmp_path / "ds"), "--out", str(lora), "--base", str(tiny_base), "--steps", "3",
-                 "--batch-size", "1", "--device", "cpu", "--json"]) == 0
+                 "--batch-size", "1", "--device", "cpu", "--checkpoint-every", "1", "--json"]) == 0
     trained, _ = said(capsys)
     assert trained["lora"] == str(lora) and trained["steps"] == 3 and lora.is_file()
+
+    assert main(["train", str(tmp_path / "ds"), "--out", str(lora), "--steps", "5", "--resume", "--json"]) == 0
+    assert said(capsys)[0]["steps"] == 5  # with the base and the batch size that it was begun with
 
     assert main(["generate", "--prompt", "kick", "--base", str(tiny_base), "--lora", f"{lora}:0.8", "--count", "2",
                  "--seed", "1", "--steps", "2", "--out", str(tmp_path / "takes"), "--json"]) == 0
@@ -60,7 +63,7 @@ def test_encode_and_decode_pass_files_and_flags_through(kit, tmp_path, capsys):
 
 @pytest.mark.parametrize(("argv", "line"), [
     (["encode", "nowhere.wav", "x.png"], "nowhere.wav: there is no such file"),
-    (["encode", "nowhere.wav", "x.png", "--mel", "one-shot-12"], "did you mean 'one-shot-128'?"),
+    (["encode", "nowhere.wav", "x.png", "--mel", "one-shot-512-fats"], "did you mean 'one-shot-512-fast'?"),
     (["encode", "nowhere.wav", "x.png", "--f-max", "90000"], "above half of sample_rate"),
     (["prepare", "nowhere.wav", "--out", "x"], "no usable sound"),
     (["train", "nowhere", "--out", "x.safetensors"], "is no dataset"),

@@ -9,7 +9,7 @@ from studio import jobs, presets
 from studio.errors import StudioError
 from studio.files import slug, unused
 from studio.progress import Progress
-from studio.settings import TrainSettings, from_dict
+from studio.settings import TrainSettings
 from studio.ui.components.loss_curve import LossCurve, curve
 from studio.ui.components.note import Note, note, working
 from studio.ui.form import Form
@@ -71,7 +71,7 @@ class Bench:
         names, chosen, values = self.studio.datasets(), None, [gr.skip()] * (2 + len(self.form.controls))
         if run and run.state().active:
             plan = run.state().settings
-            values = [run.name, None, *self.form.show(from_dict(TrainSettings, plan["train"], where=run.name))]
+            values = [run.name, None, *self.form.show(run.settings())]
             chosen = Path(plan["dataset"]).name
             values = [gr.update(value=value, interactive=False) for value in values]
         dataset = gr.update(choices=names, value=chosen or next(iter(names), None), interactive=chosen is None)
@@ -123,8 +123,7 @@ class Bench:
         if run is None:
             raise StudioError("there is no training to resume; start one")
         plan = run.state().settings
-        jobs.start_training(plan["dataset"], from_dict(TrainSettings, plan["train"], where=run.name), run.folder,
-                            out=plan["out"] or None, resume=True)
+        jobs.start_training(plan["dataset"], run.settings(), run.folder, out=plan["out"] or None, resume=True)
         return self.look(None)
 
 
