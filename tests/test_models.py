@@ -49,6 +49,12 @@ def test_pictures_of_a_size_the_base_cannot_take_are_refused(tiny_base):
         models.check_fits(base, MelSettings(n_frames=120))
 
 
+def test_a_base_that_knows_its_bands_refuses_pictures_of_another_height(tiny_base):
+    base = models.load_base(str(tiny_base), "cpu")
+    with pytest.raises(StudioError, match="n_mels is 256, but base .* 128 rows; prepare the sounds with a preset of 128"):
+        models.check_fits(base, MelSettings(n_mels=256, n_fft=4096))
+
+
 @pytest.mark.parametrize("name", sorted(models.SCHEDULERS))
 def test_every_scheduler_takes_the_base(tiny_base, name):
     base = models.open_base(str(tiny_base), "cpu")

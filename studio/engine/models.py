@@ -120,13 +120,20 @@ def mel_of(folder: Path, name: str, pipeline: StableDiffusionPipeline) -> MelSet
 
 
 def check_fits(base: Base, mel: MelSettings) -> None:
-    """Raise StudioError where pictures of `mel` are of a size that the base's VAE and UNet cannot take."""
+    """Raise StudioError where pictures of `mel` are of a size that the base cannot take or has never seen.
+
+    Any base takes multiples of what its VAE and UNet halve; one with mel settings of its own has learned where each
+    band lies, so the height must be its own too.
+    """
     pipeline = base.pipeline
     multiple = pipeline.vae_scale_factor * 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
     for name, size in (("n_mels", mel.n_mels), ("n_frames", mel.n_frames)):
         if size % multiple:
             raise StudioError(f"{name} is {size}, which base {base.name!r} cannot take; "
                               f"give a multiple of {multiple}, best {getattr(base.mel, name)}")
+    if mel.n_mels != base.mel.n_mels and (Path(where(base.name)) / MEL_FILE).is_file():
+        raise StudioError(f"n_mels is {mel.n_mels}, but base {base.name!r} draws pictures of {base.mel.n_mels} rows; "
+                          f"prepare the sounds with a preset of {base.mel.n_mels}, or choose another base")
 
 
 def _first_line(error: Exception) -> str:

@@ -22,11 +22,12 @@ from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dic
 from torch import Tensor
 
 from studio.engine import dataset, devices, loras, picture
+from studio.engine.dataset import Dataset
 from studio.engine.latents import latents_from_pixels
 from studio.engine.models import Base, check_fits, open_base
 from studio.errors import Cancelled, StudioError
 from studio.progress import Progress, Report, silent
-from studio.settings import OneShot, TrainSettings, as_dict
+from studio.settings import MelSettings, OneShot, TrainSettings, as_dict
 
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 ALL = [*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2", "conv_shortcut",
@@ -117,7 +118,7 @@ class _Run:
     """The LoRA under training with its optimiser, and how both get to disk and back."""
 
     def __init__(self, settings: TrainSettings, folder: Path, base: Base, accelerator: Accelerator, recipe: dict,
-                 mel: "dataset.MelSettings") -> None:
+                 mel: MelSettings) -> None:
         self.settings, self.folder, self.base, self.accelerator = settings, folder, base, accelerator
         self.recipe, self.mel = recipe, mel
         self.noise_scheduler = DDPMScheduler.from_config(base.pipeline.scheduler.config)
@@ -262,7 +263,7 @@ class _Material:
 
 
 @torch.no_grad()
-def _material(base: Base, kit: "dataset.Dataset", shown: list[OneShot], settings: TrainSettings,
+def _material(base: Base, kit: Dataset, shown: list[OneShot], settings: TrainSettings,
               accelerator: Accelerator, report: Report) -> _Material:
     """Encode every picture and caption of the dataset that is shown, once."""
     sounds = list({shot.file_name: shot for shot in shown}.values())
