@@ -77,7 +77,8 @@ def _loop(run: "_Run", material: "_Material", start: int, report: Report) -> Pat
                 accelerator.backward(part_loss)
                 loss += accelerator.reduce(part_loss.detach(), "mean").item()
             norm = accelerator.clip_grad_norm_(run.trained, 1.0)
-            if not (math.isfinite(loss) and math.isfinite(float(norm))):
+            steady = math.isfinite(float(norm)) or accelerator.scaler is not None  # fp16's scaler skips such a step
+            if not (math.isfinite(loss) and steady):
                 _give_up(run, step, rate)
             run.optimizer.step()
             run.optimizer.zero_grad()
