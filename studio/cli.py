@@ -26,6 +26,7 @@ from studio.settings import (
 from studio.workspace import workspace
 
 DONE, FAULT, STOPPED = 0, 2, 130
+INNER = ("denoise", "decode")  # stages inside the making of one sound: shown on a terminal, too many for a log
 
 
 def main(argv: list[str]) -> int:
@@ -223,7 +224,7 @@ def _tell(progress: Progress) -> None:
     line += "".join(f"  {name} {value:.4g}" for name, value in progress.values.items())
     if sys.stderr.isatty():
         print(f"\r{line[:110]:<110}", end="\n" if progress.step == progress.total else "", file=sys.stderr, flush=True)
-    elif progress.step == progress.total or progress.step % 50 == 0:
+    elif progress.stage not in INNER and (progress.step == progress.total or progress.step % 50 == 0):
         print(line, file=sys.stderr, flush=True)
 
 
