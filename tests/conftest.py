@@ -125,6 +125,9 @@ def open_page(browser: Any, served: Served) -> Iterator[Callable[[], Any]]:
                 or faults.append(f"a request to {request.url}"))
         page.goto(f"{served.url}?__theme=dark")
         page.wait_for_selector("#dataset-prepare")
+        # what the page fills in once it has loaded must not come after what a test types
+        page.wait_for_function("document.querySelector('#header-note').innerText.includes('base')")
+        page.wait_for_function("document.querySelector('#dataset-name input').value !== ''")
         return page
 
     yield opened

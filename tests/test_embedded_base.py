@@ -31,7 +31,7 @@ def centroid_hz(waveform):
 def test_it_is_small_and_carries_its_card_and_mel_settings():
     files = [path for path in models.EMBEDDED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < LARGEST
-    assert "limits" in (models.EMBEDDED / "README.md").read_text(encoding="utf-8").lower()
+    assert "What it cannot do" in (models.EMBEDDED / "README.md").read_text(encoding="utf-8")
     assert models.load_base("embedded", "cpu").mel == MelSettings()
 
 
@@ -39,7 +39,7 @@ def test_prompts_name_the_drum(takes):
     """What each drum is, measured: a kick is low, a hat high and short, a crash high and long."""
     lengths = {role: min(len(each) for each in sounds) for role, sounds in takes.items()}
     heights = {role: [centroid_hz(each) for each in sounds] for role, sounds in takes.items()}
-    assert max(heights["kick"]) < 1000 < 4000 < min(heights["closed hat"] + heights["crash"])
+    assert max(heights["kick"]) < 1000 < 2500 < min(heights["closed hat"] + heights["crash"])
     assert max(len(each) for each in takes["closed hat"]) < lengths["crash"]
 
 
