@@ -35,6 +35,11 @@ def test_it_is_small_and_carries_its_card_and_mel_settings():
     assert models.load_base("embedded", "cpu").mel == MelSettings()
 
 
+def test_its_files_name_no_folder_of_the_machine_that_made_it():
+    for path in models.EMBEDDED.rglob("*.json"):
+        assert "_name_or_path" not in path.read_text(encoding="utf-8")
+
+
 def test_prompts_name_the_drum(takes):
     """What each drum is, measured: a kick is low, a hat high and short, a crash high and long."""
     lengths = {role: min(len(each) for each in sounds) for role, sounds in takes.items()}

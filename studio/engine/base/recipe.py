@@ -175,6 +175,8 @@ def _pipeline(out: Path, work: Path, plan: Plan, models: tuple[UNet2DConditionMo
 
     def save(beside: Path) -> None:
         pipeline.save_pretrained(beside, safe_serialization=True)
+        for config in beside.glob("*/config.json"):  # diffusers notes the folder it loaded a part from
+            write_json(config, {key: value for key, value in read_json(config).items() if key != "_name_or_path"})
         # transformers loads in the precision that a config names, diffusers always in single: let them agree
         text_config = beside / "text_encoder" / "config.json"
         write_json(text_config, read_json(text_config) | {"dtype": "float32"})
