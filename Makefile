@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run setup test test-all lint bench base check clean
+.PHONY: run setup test test-all lint bench bench-codec base check clean
 
 run: setup  ## start the studio in the browser
 	$(BIN)/python studio.py
@@ -27,8 +27,12 @@ test-all: setup  ## all tests that this machine can run
 lint: setup
 	$(BIN)/ruff check .
 
-bench: setup  ## how fast it is here, and how close the round trip comes
+bench: setup  ## how fast it is here
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench.py
+
+bench-codec: setup  ## how near sounds come back, ours and others': on the demo kit, or SOUNDS=folder
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python tests/bench_codec.py $(SOUNDS)
 
 base: setup  ## train the embedded base from nothing into build/ (hours on a CPU; goes on where it was interrupted)
 	$(BIN)/python -m studio.engine.base --out build/embedded_base --work build/base-work

@@ -30,34 +30,32 @@ def _slaney_to_hz(mel: float) -> float:
     return mel * 200 / 3 if mel < 15 else 1000 * 6.4 ** ((mel - 15) / 27)
 
 
+def linear_edges(n_mels: int, f_min: float, f_max: float) -> tuple[float, ...]:
+    """Corners evenly spaced in Hz."""
+    return tuple(f_min + (f_max - f_min) * i / (n_mels + 1) for i in range(n_mels + 2))
+
+
 @lru_cache(maxsize=64)
-def linear_log_edges(n_mels: int, f_min: float, f_max: float, split_hz: float, bass_hz: float, bass_bin_hz: float,
-                     bin_hz: float) -> tuple[float, ...]:
-    """Corner frequencies evenly spaced up to `split_hz`, then by equal ratios, never closer than one FFT bin.
+def linear_log_edges(n_mels: int, f_min: float, f_max: float, split_hz: float, bin_hz: float) -> tuple[float, ...]:
+    """Corners evenly spaced up to `split_hz`, then by equal ratios, never closer than one FFT bin.
 
     Rows closer than a bin would repeat one another, so the spacing at f is max(bin, slope · max(f, split)), and
     the slope is the one that fits n_mels rows. Where even one row a bin is too few, all spacings shrink alike.
     """
-    points = 1500
-    grid = [f_min + (f_max - f_min) * (i + 0.5) / points for i in range(points)]
-    width = (f_max - f_min) / points
-    floor = [bass_bin_hz if f < bass_hz else bin_hz for f in grid]
-    bend = [max(f, split_hz) for f in grid]
-
-    def rows(slope: float) -> float:
-        return sum(width / max(least, slope * hz) for least, hz in zip(floor, bend, strict=True))
+    def layout(slope: float) -> tuple[float, float, float]:
+        """Where the even spacing ends, the spacing below it, and how many spacings there are in all."""
+        spacing = max(bin_hz, slope * split_hz)
+        bend = min(f_max, max(f_min, spacing / slope))
+        return bend, spacing, (bend - f_min) / spacing + math.log(f_max / bend) / slope
 
     low, high = 1e-9, 10.0
-    for _ in range(40):
+    for _ in range(50):
         middle = math.sqrt(low * high)
-        low, high = (middle, high) if rows(middle) > n_mels + 1 else (low, middle)
-    spacing = [max(least, high * hz) for least, hz in zip(floor, bend, strict=True)]
-    stretch = (n_mels + 1) / sum(width / each for each in spacing)
-
-    edges, reached = [f_min], 0.0
-    for i, each in enumerate(spacing):
-        density = stretch / each  # rows a Hz
-        while len(edges) < n_mels + 1 and reached + density * width >= len(edges):
-            edges.append(f_min + i * width + (len(edges) - reached) / density)
-        reached += density * width
+        low, high = (middle, high) if layout(middle)[2] > n_mels + 1 else (low, middle)
+    bend, spacing, spacings = layout(high)
+    edges = []
+    for i in range(n_mels + 1):
+        at = i * spacings / (n_mels + 1)
+        even = (bend - f_min) / spacing
+        edges.append(f_min + at * spacing if at <= even else bend * math.exp((at - even) * high))
     return (*edges, f_max)

@@ -16,6 +16,7 @@ from studio.errors import Cancelled, StudioError
 from studio.flags import add_flags, chosen
 from studio.progress import Progress
 from studio.settings import (
+    DECODER_ONLY,
     GenerateSettings,
     MelSettings,
     MorphSettings,
@@ -76,7 +77,7 @@ def _demo_kit(arguments: argparse.Namespace) -> dict[str, Any]:
 def _encode(arguments: argparse.Namespace) -> dict[str, Any]:
     from studio.engine import convert
 
-    mel = _settings(MelSettings, arguments, preset=arguments.mel)
+    mel = _mel(arguments)
     return _converted(arguments, convert.encode(arguments.source, arguments.target, mel, trim=arguments.trim,
                                                 report=_tell))
 
@@ -85,13 +86,19 @@ def _decode(arguments: argparse.Namespace) -> dict[str, Any]:
     from studio.engine import convert
 
     return _converted(arguments, convert.decode(arguments.source, arguments.target, chosen(arguments, MelSettings),
-                                                report=_tell))
+                                                unmarked=arguments.riffusion, report=_tell))
+
+
+def _mel(arguments: argparse.Namespace) -> MelSettings:
+    """The mel settings of a preset, the flags, and the length that was asked for."""
+    mel = _settings(MelSettings, arguments, preset=arguments.mel)
+    return mel if arguments.duration is None else mel.for_duration(arguments.duration)
 
 
 def _prepare(arguments: argparse.Namespace) -> dict[str, Any]:
     from studio.engine import preparation
 
-    mel = _settings(MelSettings, arguments, preset=arguments.mel)
+    mel = _mel(arguments)
     result = preparation.prepare(arguments.sounds, arguments.out, mel, _settings(PrepareSettings, arguments),
                                  report=_tell)
     for path, reason in result.refused:
@@ -191,7 +198,7 @@ def _export_lora(arguments: argparse.Namespace) -> dict[str, Any]:
 def _settings(kind: type, arguments: argparse.Namespace, preset: str = "") -> Any:
     """The defaults, with a preset over them, with the given flags over both."""
     of_preset = {presets.KINDS[name]: name for name in presets.KINDS}
-    start = presets.load(of_preset[kind], preset) if preset else kind()
+    start = presets.load(of_preset[kind], preset, workspace(arguments.workspace)) if preset else kind()
     return dataclasses.replace(start, **chosen(arguments, kind))
 
 
@@ -262,19 +269,21 @@ def _parser() -> argparse.ArgumentParser:
 
     encode = _verb(verbs, "encode", _encode, "sound to picture; a folder in, a folder out")
     _source_and_target(encode, "IN.wav", "OUT.png")
-    encode.add_argument("--mel", default="one-shot-512", metavar="PRESET|FILE", help="default one-shot-512")
+    _picture_flags(encode, "one-shot-512")
     encode.add_argument("--trim", action="store_true", help="cut silence off both ends first")
     add_flags(encode, MelSettings)
 
     decode = _verb(verbs, "decode", _decode, "picture to sound, by the settings it carries; a folder in, a folder out")
     _source_and_target(decode, "IN.png", "OUT.wav")
+    decode.add_argument("--riffusion", action="store_true",
+                        help="take any picture of 512 rows that says nothing of itself for Riffusion's")
     add_flags(decode, MelSettings, skip=[field.name for field in dataclasses.fields(MelSettings)
-                                         if field.name not in ("iterations", "momentum", "seed")])
+                                         if field.name not in DECODER_ONLY])
 
     prepare = _verb(verbs, "prepare", _prepare, "sounds into a dataset")
     prepare.add_argument("sounds", type=Path, nargs="+", metavar="SOUNDS", help="files or folders")
     prepare.add_argument("--out", type=Path, required=True, metavar="DATASET")
-    prepare.add_argument("--mel", default="one-shot-128", metavar="PRESET|FILE", help="default one-shot-128")
+    _picture_flags(prepare, "one-shot-128")
     add_flags(prepare, PrepareSettings)
     add_flags(prepare, MelSettings)
 
@@ -320,6 +329,12 @@ def _verb(verbs: Any, name: str, do: Any, help: str) -> argparse.ArgumentParser:
     parser.set_defaults(verb=do)
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     return parser
+
+
+def _picture_flags(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--mel", default=default, metavar="PRESET|FILE", help=f"default {default}")
+    parser.add_argument("--duration", type=float, default=None, metavar="SECONDS",
+                        help="length of the picture; the hop that fills it follows")
 
 
 def _source_and_target(parser: argparse.ArgumentParser, source: str, target: str) -> None:

@@ -26,8 +26,9 @@ import psutil
 
 from studio.errors import Cancelled, StudioError
 from studio.files import read_json, write_json, write_whole
+from studio.knobs import as_dict, from_dict
 from studio.progress import Progress
-from studio.settings import TrainSettings, as_dict, from_dict
+from studio.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 ENDS = ("done", "stopped", "failed")

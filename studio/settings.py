@@ -6,122 +6,90 @@ A field's `metadata` feeds the slider, the flag, the presets' check and the docs
 
 import dataclasses
 import math
-import typing
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 from studio import bands
-from studio.errors import StudioError, did_you_mean
+from studio.errors import StudioError
+from studio.knobs import check, knob
 
-Settings = TypeVar("Settings")
-
-
-def knob(default: Any, help: str, *, unit: str = "", low: float | None = None, high: float | None = None,
-         step: float | None = None, choices: tuple = (), advanced: bool = False) -> Any:
-    """A field with all that a slider, a flag and a check need to know about it."""
-    return field(default=default, metadata=dict(help=help, unit=unit, low=low, high=high, step=step,
-                                                choices=choices, advanced=advanced))
-
-
-def as_dict(settings: Any) -> dict[str, Any]:
-    """A settings object as plain JSON data: `from_dict` reads it back to an equal object."""
-    return {name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(settings).items()}
-
-
-def from_dict(kind: type[Settings], data: Mapping[str, Any], where: str = "settings") -> Settings:
-    """Build settings from plain data; missing keys take their defaults, unknown ones are refused by name.
-
-    Raises StudioError naming `where` the data came from, the key or value, and the cure.
-    """
-    known = {field.name for field in dataclasses.fields(kind)}
-    for key in data:
-        if key not in known:
-            raise StudioError(f"{where}: unknown key {key!r}; {did_you_mean(key, known)}")
-    try:
-        return kind(**data)
-    except StudioError as error:
-        raise StudioError(f"{where}: {error}") from error
-
-
-def _check(settings: Any) -> None:
-    """Hold each field to its type, its choices and its range; whole floats pass for ints, ints become floats."""
-    for each in dataclasses.fields(settings):
-        value, rule = getattr(settings, each.name), each.metadata
-        want = each.type
-        if want is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if want is int and isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if typing.get_origin(want) is tuple and isinstance(value, list):
-            value = tuple(value)
-        plain = typing.get_origin(want) or want
-        if not isinstance(value, plain) or (plain in (int, float) and isinstance(value, bool)):
-            raise StudioError(f"{each.name} is {value!r}; give a value of type {plain.__name__}")
-        if plain is float and not math.isfinite(value):
-            raise StudioError(f"{each.name} is {value}; give a finite number")
-        if rule.get("choices") and value not in rule["choices"]:
-            raise StudioError(f"{each.name} is {value!r}; {did_you_mean(str(value), map(str, rule['choices']))}")
-        low, high, unit = rule.get("low"), rule.get("high"), rule.get("unit", "")
-        if low is not None and value < low:
-            raise StudioError(f"{each.name} is {value}; give at least {low:g} {unit}".rstrip())
-        if high is not None and value > high:
-            raise StudioError(f"{each.name} is {value}; give at most {high:g} {unit}".rstrip())
-        object.__setattr__(settings, each.name, value)
+DECODER_ONLY = frozenset({"decoder", "overshoot", "iterations", "momentum", "seed"})  # mel settings of no picture
 
 
 @dataclass(frozen=True)
 class MelSettings:
     """How a sound becomes a mel spectrogram picture and comes back. The defaults are the embedded base's 128×128."""
 
-    sample_rate: int = knob(44100, "Samples per second of the sound; nothing above half of it can be heard.",
-                            unit="Hz", low=8000, high=192000, step=50)
-    n_mels: int = knob(128, "Height of the picture: how finely pitch is told apart.", unit="rows", low=8, high=1024,
-                       step=8)
-    n_frames: int = knob(128, "Width of the picture: how finely time is told apart.", unit="columns", low=8,
-                         high=4096, step=8)
-    hop_length: int = knob(347, "Samples from one column to the next; with the width it sets the length in seconds.",
-                           unit="samples", low=8, high=8192, step=1)
-    n_fft: int = knob(1536, "Length of the analysed slice: longer tells pitch better and smears attacks.",
-                      unit="samples", low=64, high=32768, step=2)
-    win_length: int = knob(0, "Length of the window inside the slice; 0 takes all of it.", unit="samples", low=0,
-                           high=32768, step=2, advanced=True)
+    sample_rate: int = knob(44100, "How high the sound can go: up to half of this many samples per second.", unit="Hz",
+                            low=8000, high=192000, step=50, group="Size and length")
+    n_mels: int = knob(128, "Height of the picture: more rows tell close pitches apart.", unit="rows", low=8, high=1024,
+                       step=8, group="Size and length")
+    n_frames: int = knob(128, "Width of the picture: more columns follow fast changes.", unit="columns", low=8,
+                         high=4096, step=8, group="Size and length")
+    hop_length: int = knob(347, "Steps in time: shorter ones keep attacks crisp but hold less sound.", unit="samples",
+                           low=8, high=8192, step=1, group="Size and length")
+    stereo: bool = knob(False, "Both sides in one picture, as colours; off mixes them into a grey one.",
+                        group="Size and length")
+    whole: bool = knob(False, "The picture is as wide as the sound is long, instead of n_frames.", advanced=True,
+                       group="Size and length")
+    n_fft: int = knob(1536, "Longer slices hear pitch better and smear the attack.", unit="samples", low=64, high=32768,
+                      step=2, group="Pitch against attack")
+    win_length: int = knob(0, "Listens to a shorter part of each slice, for crisper attacks; 0 takes all of it.",
+                           unit="samples", low=0, high=32768, step=2, advanced=True, group="Pitch against attack")
     bass_n_fft: int = knob(0, "A longer slice for the bass alone, which keeps its pitch; 0 uses one slice for all.",
-                           unit="samples", low=0, high=32768, step=2, advanced=True)
-    bass_hz: float = knob(500.0, "Below this frequency the bass slice is used.", unit="Hz", low=20, high=5000, step=10,
-                          advanced=True)
-    f_min: float = knob(0.0, "Lowest frequency in the picture.", unit="Hz", low=0, high=20000, step=1)
-    f_max: float = knob(20000.0, "Highest frequency in the picture; lower makes it duller and the rows finer.",
-                        unit="Hz", low=100, high=96000, step=50)
-    mel_scale: str = knob("linear-log", "How rows are spread: linear-log suits drums; htk and slaney are the classics.",
-                          choices=("linear-log", "htk", "slaney"))
-    split_hz: float = knob(500.0, "linear-log only: rows are evenly spaced up to here, then by octaves.", unit="Hz",
-                           low=20, high=20000, step=10, advanced=True)
-    norm: str = knob("mean", "What a row holds of its band: mean, sum (none), or area-normalised (slaney).",
-                     choices=("mean", "none", "slaney"), advanced=True)
-    power: float = knob(2.0, "Exponent of the magnitude inside a band: 2 sums energy, 1 sums amplitude.", low=0.5,
-                        high=4, step=0.5, advanced=True)
-    window: str = knob("hann", "Shape of the window; hann is right unless you know why not.",
-                       choices=("hann", "hamming", "blackman", "bartlett", "kaiser"), advanced=True)
-    normalized: bool = knob(True, "Divide by the window's energy, so that levels do not depend on its length.",
-                            advanced=True)
-    center: bool = knob(True, "A column looks at its middle (on) or begins at its time (off).", advanced=True)
+                           unit="samples", low=0, high=32768, step=2, advanced=True, group="Pitch against attack")
+    bass_hz: float = knob(500.0, "Below this the bass slice is used: higher gives a steadier and softer bass.",
+                          unit="Hz", low=20, high=5000, step=10, advanced=True, group="Pitch against attack")
+    bass_rows: int = knob(24, "Rows at the bottom of the picture that show the bass by the bass slice.", unit="rows",
+                          low=4, high=256, step=4, advanced=True, group="Pitch against attack")
+    f_min: float = knob(0.0, "Nothing below this is kept: raise it to drop rumble.", unit="Hz", low=0, high=20000,
+                        step=1, group="Bass to treble")
+    f_max: float = knob(20000.0, "Nothing above this is kept: lower is duller, with finer rows for the rest.",
+                        unit="Hz", low=100, high=96000, step=50, group="Bass to treble")
+    mel_scale: str = knob("linear-log",
+                          "How rows share out the pitches: linear-log suits drums; htk and slaney are the classics.",
+                          choices=("linear-log", "htk", "slaney"), group="Bass to treble")
+    split_hz: float = knob(500.0, "linear-log only: up to here every Hz gets the same room, above it every octave.",
+                           unit="Hz", low=20, high=20000, step=10, advanced=True, group="Bass to treble")
+    norm: str = knob("mean",
+                     "What a row holds of its band: the mean, the sum (none), or the sum by its width (slaney).",
+                     choices=("mean", "none", "slaney"), advanced=True, group="Bass to treble")
+    power: float = knob(2.0, "2 adds up energy inside a row, so that loud partials win; 1 adds up amplitude.", low=0.5,
+                        high=4, step=0.5, advanced=True, group="Loudness")
+    window: str = knob("hann",
+                       "Shape of a slice: blackman is cleaner and blurs more; hann is right unless you know why not.",
+                       choices=("hann", "hamming", "blackman", "bartlett", "kaiser"), advanced=True,
+                       group="Analysis window")
+    normalized: bool = knob(True, "Keeps levels the same whatever the window's length.", advanced=True,
+                            group="Analysis window")
+    center: bool = knob(True, "A column looks at its middle (on) or begins at its time (off).", advanced=True,
+                        group="Analysis window")
     pad_mode: str = knob("constant", "What stands beyond the ends: silence (constant) or the sound mirrored (reflect).",
-                         choices=("constant", "reflect"), advanced=True)
+                         choices=("constant", "reflect"), advanced=True, group="Analysis window")
     pad: int = knob(512, "Silence put before the sound, so that the attack gets columns of its own.", unit="samples",
-                    low=0, high=16384, step=1, advanced=True)
-    range_db: float = knob(90.0, "Loudness range of the picture: black is this far below its loudest point.",
-                           unit="dB", low=20, high=140, step=1)
-    iterations: int = knob(100, "Rounds of the decoder: more is closer to the picture and takes longer.", low=1,
-                           high=2000, step=1)
-    momentum: float = knob(0.99, "How far each round of the decoder leans forward; 0 is the plain Griffin-Lim.", low=0,
-                           high=1.2, step=0.01, advanced=True)
+                    low=0, high=16384, step=1, advanced=True, group="Analysis window")
+    intensity: str = knob("decibels", "How loudness becomes brightness: evenly in decibels, or as a root.",
+                          choices=("decibels", "root"), advanced=True, group="Loudness")
+    range_db: float = knob(90.0, "More keeps quiet tails from going black; less draws the loud parts finer.",
+                           unit="dB", low=20, high=140, step=1, group="Loudness")
+    root: float = knob(0.25, "Root only: lower lifts the quiet parts out of the dark.", low=0.05, high=1, step=0.05,
+                       advanced=True, group="Loudness")
+    inverted: bool = knob(False, "Loud is dark on white, as Riffusion drew it; sounds the same.", advanced=True,
+                          group="Loudness")
+    decoder: str = knob("bands",
+                        "bands fits the rows as they are; griffin-lim is the classic road, duller and noisier.",
+                        choices=("bands", "griffin-lim"), advanced=True, group="Back to sound")
+    overshoot: float = knob(1.0, "How far each round goes for the picture; 1.2 is quicker where columns overlap much.",
+                            low=0.5, high=1.25, step=0.05, advanced=True, group="Back to sound")
+    iterations: int = knob(120, "Rounds of the decoder: more is closer to the picture and takes longer.", low=1,
+                           high=2000, step=1, group="Back to sound")
+    momentum: float = knob(0.99,
+                           "How far each round leans forward: more gets there sooner; 0 is the plain Griffin-Lim.",
+                           low=0, high=1.2, step=0.01, advanced=True, group="Back to sound")
     seed: int = knob(0, "Start of the decoder's noise: same seed, same samples.", low=0, high=2**31 - 1, step=1,
-                     advanced=True)
+                     advanced=True, group="Back to sound")
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
         if self.f_max > self.sample_rate / 2:
             raise StudioError(f"f_max is {self.f_max:g} Hz, above half of sample_rate {self.sample_rate}; "
                               f"give at most {self.sample_rate / 2:g}")
@@ -136,19 +104,22 @@ class MelSettings:
         if 0 < self.bass_n_fft <= self.n_fft:
             raise StudioError(f"bass_n_fft is {self.bass_n_fft}, not longer than n_fft {self.n_fft}; "
                               "raise it, or give 0 to use one slice for all")
+        if self.rows_of_bass > self.n_mels // 2:
+            raise StudioError(f"bass_rows is {self.bass_rows}, over half of n_mels {self.n_mels}; lower it")
         if self.samples < 1:
             raise StudioError(f"pad is {self.pad}, which leaves no room for a sound in {self.n_frames} columns; "
                               "lower pad or raise n_frames")
-        self._refuse_empty_rows()
+        self._refuse_empty_rows("n_mels", self.band_edges_hz, self.n_fft)
+        self._refuse_empty_rows("bass_rows", self.bass_edges_hz, self.bass_n_fft)
 
-    def _refuse_empty_rows(self) -> None:
-        edges = self.band_edges_hz
-        for row in range(self.n_mels):
-            bin_hz = self.sample_rate / self.n_fft_of_row(row)
+    def _refuse_empty_rows(self, rows: str, edges: tuple[float, ...], n_fft: int) -> None:
+        for row in range(len(edges) - 2):
+            bin_hz = self.sample_rate / n_fft
             first_bin = math.floor(edges[row] / bin_hz) + 1  # the first one strictly inside the triangle
             if first_bin * bin_hz >= edges[row + 2] and not (row == 0 and self.norm == "mean"):
-                raise StudioError(f"n_mels is {self.n_mels}, too fine for n_fft {self.n_fft}: row {row} near "
-                                  f"{edges[row + 1]:.0f} Hz would be empty; lower n_mels or raise n_fft")
+                name = "n_fft" if rows == "n_mels" else "bass_n_fft"
+                raise StudioError(f"{rows} is {getattr(self, rows)}, too fine for {name} {n_fft}: row {row} near "
+                                  f"{edges[row + 1]:.0f} Hz would be empty; lower {rows} or raise {name}")
 
     @property
     def samples(self) -> int:
@@ -161,22 +132,48 @@ class MelSettings:
         return self.samples / self.sample_rate
 
     @property
-    def band_edges_hz(self) -> tuple[float, ...]:
-        """The n_mels + 2 corners of the triangles: row i rises from edge i, peaks at i + 1 and ends at i + 2."""
-        if self.mel_scale != "linear-log":
-            return bands.mel_edges(self.mel_scale, self.n_mels, self.f_min, self.f_max)
-        return bands.linear_log_edges(self.n_mels, self.f_min, self.f_max, self.split_hz, self.bass_hz,
-                                      bass_bin_hz=self.sample_rate / (self.bass_n_fft or self.n_fft),
-                                      bin_hz=self.sample_rate / self.n_fft)
+    def rows_of_bass(self) -> int:
+        """How many of the lowest rows show the bass a second time, by the longer slice; 0 where there is none."""
+        return self.bass_rows if self.bass_n_fft else 0
 
-    def n_fft_of_row(self, row: int) -> int:
-        """Which slice length reads this row: the bass one below bass_hz, where there is one."""
-        return self.bass_n_fft if self.bass_n_fft and self.band_edges_hz[row + 1] < self.bass_hz else self.n_fft
+    @property
+    def band_edges_hz(self) -> tuple[float, ...]:
+        """The corners of the triangles above the bass rows: row i rises from edge i, peaks at i + 1, ends at i + 2."""
+        rows = self.n_mels - self.rows_of_bass
+        if self.mel_scale != "linear-log":
+            return bands.mel_edges(self.mel_scale, rows, self.f_min, self.f_max)
+        return bands.linear_log_edges(rows, self.f_min, self.f_max, self.split_hz, self.sample_rate / self.n_fft)
+
+    @property
+    def bass_edges_hz(self) -> tuple[float, ...]:
+        """The corners of the bass rows' triangles, evenly spaced; () where there are none."""
+        return bands.linear_edges(self.rows_of_bass, self.f_min, self.bass_hz) if self.rows_of_bass else ()
 
     def for_duration(self, duration: float) -> "MelSettings":
-        """The same picture over another length: the hop that fills it. `duration` in seconds, rounded up to a hop."""
+        """The same picture over another length: the hop that fills it. `duration` in seconds, rounded up to a hop.
+
+        Where columns come to lie so far apart that slices would leave gaps, the slices grow with them.
+        """
         hop = math.ceil((duration * self.sample_rate + self.pad) / (self.n_frames - 1))
-        return dataclasses.replace(self, hop_length=hop)
+        wider = max(1.0, 3 * hop / (self.win_length or self.n_fft))  # a third of a slice still overlaps well
+
+        def slice_of(samples: int) -> int:
+            return 2 * math.ceil(samples * wider / 2)
+
+        return dataclasses.replace(self, hop_length=hop, n_fft=slice_of(self.n_fft),
+                                   win_length=slice_of(self.win_length), bass_n_fft=slice_of(self.bass_n_fft))
+
+    def at_rate(self, sample_rate: int) -> "MelSettings":
+        """The same picture of the same length at another rate: all that counts samples follows it, f_max stays."""
+        ratio = sample_rate / self.sample_rate
+
+        def even(samples: int) -> int:
+            return 2 * round(samples * ratio / 2)
+
+        return dataclasses.replace(
+            self, sample_rate=sample_rate, hop_length=math.ceil(self.hop_length * ratio), pad=round(self.pad * ratio),
+            n_fft=even(self.n_fft), win_length=even(self.win_length), bass_n_fft=even(self.bass_n_fft),
+            f_max=min(self.f_max, sample_rate / 2))
 
 
 @dataclass(frozen=True)
@@ -198,7 +195,7 @@ class PrepareSettings:
     caption: str = knob("", "Caption of every sound; {auto} stands for the words found by itself, empty means {auto}.")
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
         if self.tail_db > self.onset_db:
             raise StudioError(f"tail_db is {self.tail_db:g}, above onset_db {self.onset_db:g}; lower tail_db")
 
@@ -217,7 +214,7 @@ class OneShot:
     duration: float = knob(0.0, "Length of the sound after trimming.", unit="s")
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -260,7 +257,7 @@ class TrainSettings:
     processes: int = knob(1, "Processes that share the work.", low=1, high=64, step=1, advanced=True)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -284,7 +281,7 @@ class GenerateSettings:
                        advanced=True)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -307,7 +304,7 @@ class TransformSettings:
                        advanced=True)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -330,4 +327,4 @@ class MorphSettings:
                        advanced=True)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)

@@ -1,4 +1,4 @@
-"""Where a user's datasets, runs, LoRAs, takes and kits lie. Standard library only."""
+"""Where a user's datasets, runs, LoRAs, takes, kits and presets lie. Standard library only."""
 
 import os
 from dataclasses import dataclass
@@ -37,6 +37,11 @@ class Workspace:
     def kits(self) -> Path:
         """Exported kits and the demo kit."""
         return self.root / "kits"
+
+    @property
+    def presets(self) -> Path:
+        """Presets of one's own, a folder a kind."""
+        return self.root / "presets"
 
     @property
     def cache(self) -> Path:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from studio.settings import MelSettings, as_dict
+from studio.knobs import as_dict
+from studio.settings import MelSettings
 from studio.workspace import Workspace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for the network fails at once

@@ -6,12 +6,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the ground up: an import goes down or sideways, never up
-    {"errors", "progress", "files", "bands", "settings", "presets", "workspace", "flags"},
-    {"engine.devices", "engine.mel", "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream"},
+    {"errors", "progress", "files", "bands", "knobs", "settings", "presets", "workspace", "flags"},
+    {"engine.devices", "engine.mel", "engine.slices", "engine.griffin_lim", "engine.riffusion", "engine.likeness",
+     "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream"},
     {"engine.models", "engine.loras", "engine.latents", "engine.library", "engine.synth", "engine.captions",
      "engine.denoising", "engine.masks", "engine.dataset"},
     {"engine.preparation", "engine.generation", "engine.kit", "engine.convert", "engine.selfcheck", "engine.base",
-     "engine.training", "engine.transform", "engine.morph"},  # the verbs of the user: strangers to one another
+     "engine.training", "engine.transform", "engine.morph", "engine.round_trip",
+     "engine.picture_batch"},  # the verbs of the user: strangers to one another
     {"jobs", "serve"},
     {"cli", "ui"},
 ]

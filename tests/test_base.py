@@ -19,8 +19,9 @@ from studio.engine.base.__main__ import main
 from studio.engine.base.plan import Plan
 from studio.errors import Cancelled, StudioError
 from studio.files import read_json
+from studio.knobs import from_dict
 from studio.progress import Progress
-from studio.settings import MelSettings, from_dict
+from studio.settings import MelSettings
 
 SMALL = Plan(mel=MelSettings(n_mels=32, n_frames=32, hop_length=347, n_fft=2048), roles=synth.ROLES[:2],
              clips_per_role=4, held_out_per_role=3, vocabulary=600, text_width=16, text_layers=1, text_hidden=16,

@@ -1,10 +1,14 @@
 """encode and decode on files and folders."""
 
+import dataclasses
+
 import numpy
 import pytest
 import soundfile
+from PIL import Image
 
 from studio import presets
+from studio.cli import main
 from studio.engine import convert, picture
 from studio.errors import StudioError
 from studio.settings import MelSettings
@@ -65,3 +69,72 @@ def test_a_single_file_that_cannot_be_read_is_a_fault(sounds, tmp_path):
         convert.encode(sounds / "broken.wav", tmp_path / "x.png", MEL)
     with pytest.raises(StudioError, match="holds no file of .png"):
         convert.decode(sounds, tmp_path / "x", {})
+
+
+def a_stereo_file(path):
+    time = numpy.arange(22050) / 44100
+    left, right = (numpy.exp(-8 * time) * numpy.sin(2 * numpy.pi * hz * time) for hz in (150, 420))
+    soundfile.write(path, numpy.stack([0.5 * left + 0.1 * right, 0.3 * right], axis=1), 44100)
+    return path
+
+
+def test_a_stereo_sound_is_a_colour_picture_and_comes_back_with_both_sides(tmp_path):
+    wav = a_stereo_file(tmp_path / "wide.wav")
+    convert.encode(wav, tmp_path / "wide.png", dataclasses.replace(MEL, stereo=True, iterations=40))
+    convert.decode(tmp_path / "wide.png", tmp_path / "back.wav", {})
+    before, after = soundfile.read(wav)[0], soundfile.read(tmp_path / "back.wav")[0]
+    assert before.shape == after.shape
+    assert 10 * numpy.log10((after**2).mean(axis=0) / (before**2).mean(axis=0)) == pytest.approx([0, 0], abs=0.3)
+    assert abs(after).max() <= abs(before).max() + 1e-6
+    with Image.open(tmp_path / "wide.png") as image:
+        assert image.mode == "RGB"
+
+
+def test_a_mono_sound_in_a_stereo_picture_is_grey(sounds, tmp_path):
+    convert.encode(sounds / "kick.wav", tmp_path / "kick.png", dataclasses.replace(MEL, stereo=True))
+    with Image.open(tmp_path / "kick.png") as image:
+        left, middle, right = numpy.array(image).transpose(2, 0, 1)
+    assert (left == middle).all() and (left == right).all()
+
+
+def test_riffusion_settings_write_what_riffusion_reads(tmp_path):
+    wav = a_stereo_file(tmp_path / "wide.wav")
+    mel = dataclasses.replace(presets.load("mel", "riffusion"), n_fft=4410, n_mels=64)
+    for stereo, planes in ((False, (0, 0, 0)), (True, (None, 0, 1))):
+        convert.encode(wav, tmp_path / "r.png", dataclasses.replace(mel, stereo=stereo))
+        made = picture.load(tmp_path / "r.png")
+        with Image.open(tmp_path / "r.png") as image:
+            colours = numpy.array(image).transpose(2, 0, 1)
+            assert image.getexif()[11005] == int(stereo)
+        for colour, plane in zip(colours, planes, strict=True):
+            wanted = made.pixels if made.pixels.dim() == 2 else made.pixels[plane or 0]
+            assert (colour == (0 if plane is None else wanted.numpy())).all()
+
+
+def test_a_full_scale_sound_comes_back_no_louder_than_it_was(tmp_path):
+    time = numpy.arange(22050) / 44100
+    driven = numpy.tanh(6 * numpy.sin(2 * numpy.pi * 90 * time)) * numpy.exp(-6 * time)
+    soundfile.write(tmp_path / "driven.wav", driven / abs(driven).max(), 44100, subtype="PCM_24")
+    convert.encode(tmp_path / "driven.wav", tmp_path / "driven.png", dataclasses.replace(MEL, iterations=60))
+    convert.decode(tmp_path / "driven.png", tmp_path / "back.wav", {})
+    before, after = soundfile.read(tmp_path / "driven.wav")[0], soundfile.read(tmp_path / "back.wav")[0]
+    assert abs(after).max() <= abs(before).max()
+    assert 10 * numpy.log10((after**2).mean() / (before**2).mean()) == pytest.approx(0, abs=0.1)
+    assert (abs(after) >= 0.999 * abs(before).max()).mean() < 0.02  # held by the search, not cut off
+
+
+def test_the_length_of_the_picture_can_be_asked_for_in_seconds(sounds, tmp_path):
+    assert main(["encode", str(sounds / "kick.wav"), str(tmp_path / "k.png"), "--mel", "one-shot-128",
+                 "--duration", "0.3"]) == 0
+    made = picture.load(tmp_path / "k.png")
+    assert made.mel.duration == pytest.approx(0.3, abs=0.003) and made.pixels.shape == (128, 128)
+    assert made.samples == made.mel.samples  # the sound is longer and was cut
+
+
+def test_a_picture_that_says_nothing_is_riffusions_when_one_says_so(tmp_path):
+    coloured = numpy.full((512, 40, 3), 255, dtype=numpy.uint8)
+    coloured[:, :, 0] = 120
+    Image.fromarray(coloured).save(tmp_path / "seed.png")
+    assert main(["decode", str(tmp_path / "seed.png"), str(tmp_path / "seed.wav")]) == 2
+    assert main(["decode", str(tmp_path / "seed.png"), str(tmp_path / "seed.wav"), "--riffusion"]) == 0
+    assert soundfile.info(tmp_path / "seed.wav").frames == 39 * 441

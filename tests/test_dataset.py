@@ -88,6 +88,15 @@ def test_sound_and_picture_have_the_length_and_peak_that_the_settings_ask_for(tm
     assert shown.mel == MEL and (shown.pixels.int() - again.pixels.int()).abs().max() <= 1
 
 
+def test_stereo_pictures_keep_both_sides(tmp_path):
+    wide = put(tmp_path / "kit" / "wide.wav", torch.stack([tone(200), 0.3 * tone(500)]))
+    prepared = ready(tmp_path / "set", wide, mel=replace(MEL, stereo=True))
+    row = prepared.added[0]
+    waveform, _ = audio.read(tmp_path / "set" / row.audio)
+    assert waveform.shape == (2, MEL.samples) and float(waveform.abs().max()) == pytest.approx(audio.PEAK, abs=1e-4)
+    assert picture.load(tmp_path / "set" / row.file_name).pixels.shape == (3, 32, 32)
+
+
 def test_rows_are_a_hugging_face_imagefolder(tmp_path, kit):
     ready(tmp_path / "ds", kit)
     rows = [json.loads(line) for line in (tmp_path / "ds" / "metadata.jsonl").read_text().splitlines()]

@@ -1,7 +1,9 @@
 """Words to sounds: same seed same bytes, one by one, 24 bit on disk, stop within a step, nothing overwritten."""
 
+import dataclasses
 import itertools
 import json
+import shutil
 
 import pytest
 import soundfile
@@ -10,7 +12,8 @@ import torch
 from studio.engine import latents, library, picture
 from studio.engine.generation import generate
 from studio.errors import Cancelled, StudioError
-from studio.settings import GenerateSettings, MelSettings, from_dict
+from studio.knobs import from_dict
+from studio.settings import GenerateSettings, MelSettings
 
 
 @pytest.fixture
@@ -110,3 +113,13 @@ def test_near_black_is_silence_and_the_peak_has_headroom():
     assert not silent.any()
     assert float(sounding.abs().max()) == pytest.approx(latents.HEADROOM)
     assert not sounding[60 * 347:].any()
+
+
+def test_a_base_of_stereo_pictures_makes_stereo_sounds(settings, tiny_base, tmp_path):
+    base = tmp_path / "wide"
+    shutil.copytree(tiny_base, base)
+    mel = json.loads((base / "mel.json").read_text()) | {"stereo": True}
+    (base / "mel.json").write_text(json.dumps(mel))
+    take = next(generate(dataclasses.replace(settings, base=str(base)), tmp_path))
+    assert soundfile.info(take.path).channels == 2
+    assert picture.load(take.picture).pixels.shape == (3, 128, 128)

@@ -125,6 +125,99 @@ def test_progress_is_told_once_a_round():
     assert [each.step for each in told] == [1, 2, 3, 4, 5]
 
 
+def test_nothing_that_is_decoded_is_louder_than_the_sound_was():
+    sound = (4 * a_drum(QUICK)[None]).clamp(-0.9, 0.9)  # driven into flat tops, which any other phase overshoots
+    encoded = codec.encode(sound, QUICK)
+    free = codec.decode(*encoded, QUICK)
+    held = codec.decode(*encoded, QUICK, loudest=sound.abs().amax(dim=1))
+    assert free.abs().max() > sound.abs().max() >= held.abs().max()
+    assert level_db(held[0]) == pytest.approx(level_db(sound[0]), abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["one-shot-512", "one-shot-256", "one-shot-128"])
+@pytest.mark.parametrize("duration", [0.1, 10.0])
+def test_a_tenth_of_a_second_and_ten_seconds_keep_their_length_and_level(name, duration):
+    mel = dataclasses.replace(presets.load("mel", name).for_duration(duration), iterations=8)
+    sound = a_drum(mel, pitch_hz=200, decay=3 / duration)
+    back = codec.decode(*codec.encode(sound[None], mel), mel)
+    assert back.shape == (1, mel.samples)
+    assert level_db(back[0]) == pytest.approx(level_db(sound), abs=0.5)
+
+
+def test_noise_on_the_pixels_makes_no_hiss():
+    sound = torch.zeros(1, QUICK.samples)
+    sound[:, :4000] = a_drum(QUICK, pitch_hz=300)[:4000] * torch.linspace(1, 0, 4000)
+    pixels, peak_db = codec.encode(sound, QUICK)
+    noisy = pixels + 4 * torch.randn(pixels.shape, generator=torch.Generator().manual_seed(2))
+    back = codec.decode(noisy.round().clamp(0, 255), peak_db, QUICK)
+    assert level_db(back[0, 12000:]) < -90
+    assert level_db(back[0, :4000]) == pytest.approx(level_db(sound[0, :4000]), abs=0.5)
+
+
+# ------------------------------------------------------------------------------------------------------------- stereo
+def both_sides(mel: MelSettings) -> torch.Tensor:
+    """A drum on the left, its echo and another on the right, (1, 2, samples)."""
+    one, other = a_drum(mel, 120, 20), a_drum(mel, 400, 30)
+    return torch.stack([one + 0.3 * other, 0.4 * one.roll(60) + 0.6 * other])[None] / 2
+
+
+def correlation(sides: torch.Tensor) -> float:
+    return float((sides[0] * sides[1]).sum() / (sides[0].norm() * sides[1].norm()))
+
+
+def test_both_sides_come_back_where_they_were():
+    mel = dataclasses.replace(QUICK, iterations=60)
+    sound = both_sides(mel)
+    pixels, peak_db = codec.encode(sound, mel)
+    back = codec.decode(pixels, peak_db, mel)
+    assert pixels.shape == (1, 3, mel.n_mels, mel.n_frames) and back.shape == sound.shape
+    for side in (0, 1):
+        assert level_db(back[0, side]) == pytest.approx(level_db(sound[0, side]), abs=0.2)
+    assert correlation(back[0]) == pytest.approx(correlation(sound[0]), abs=0.05)
+
+
+def test_equal_sides_give_three_equal_planes_and_come_back_equal():
+    sound = a_drum(QUICK)[None, None].repeat(1, 2, 1)
+    pixels, peak_db = codec.encode(sound, QUICK)
+    assert torch.equal(pixels[0, 0], pixels[0, 1]) and torch.equal(pixels[0, 0], pixels[0, 2])
+    left, right = codec.decode(pixels, peak_db, QUICK)[0]
+    assert torch.equal(left, right)
+
+
+def test_sides_without_a_middle_are_decoded_each_by_itself():
+    sound = both_sides(QUICK)
+    pixels, peak_db = codec.encode(sound, QUICK)
+    back = codec.decode(pixels[:, [0, 2]], peak_db, QUICK)
+    alone = codec.decode(pixels[:, 2], peak_db, QUICK)
+    assert torch.allclose(back[:, 1], alone, atol=1e-3)
+
+
+# ------------------------------------------------------------------------------------------------------- other pictures
+@pytest.mark.parametrize("n_frames", [1, 2, 3])
+def test_a_picture_of_hardly_any_columns_is_a_sound_of_hardly_any_samples(n_frames):
+    pixels = torch.full((1, QUICK.n_mels, n_frames), 200)
+    back = codec.decode(pixels, torch.zeros(1), QUICK)
+    assert back.shape == (1, max(0, (n_frames - 1) * QUICK.hop_length - QUICK.pad))
+    assert torch.isfinite(back).all()
+
+
+def test_a_whole_picture_is_as_wide_as_the_sound_is_long():
+    mel = dataclasses.replace(QUICK, whole=True, iterations=4)
+    sound = torch.sin(torch.arange(100_000) / 20)[None]
+    pixels, peak_db = codec.encode(sound, mel)
+    assert pixels.shape[2] == 1 + (100_000 + mel.pad) // mel.hop_length
+    assert codec.decode(pixels, peak_db, mel).shape[1] > 100_000 - mel.hop_length
+
+
+def test_an_inverted_picture_and_a_rooted_one_sound_the_same():
+    sound = a_drum(QUICK)[None]
+    plain = codec.mel_spectrogram(sound, QUICK)
+    for changed in (dataclasses.replace(QUICK, inverted=True), dataclasses.replace(QUICK, intensity="root")):
+        back = codec.from_pixels(*codec.encode(sound, changed), changed)
+        loud = plain > plain.max() * 1e-3
+        assert (10 * torch.log10(back / plain)).abs()[loud].max() < 0.6
+
+
 @pytest.mark.gpu
 def test_the_gpu_encodes_and_decodes_as_the_cpu_does():
     sound = a_drum(QUICK)[None]

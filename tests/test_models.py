@@ -1,5 +1,6 @@
 """Bases load by folder, stay loaded, bring their mel settings, and say what is wrong with them."""
 
+import dataclasses
 import json
 import shutil
 
@@ -8,7 +9,8 @@ import pytest
 from studio import presets
 from studio.engine import models
 from studio.errors import StudioError
-from studio.settings import MelSettings, as_dict
+from studio.knobs import as_dict
+from studio.settings import MelSettings
 
 
 def test_a_base_stays_loaded_and_brings_its_mel_settings(tiny_base):
@@ -60,3 +62,14 @@ def test_every_scheduler_takes_the_base(tiny_base, name):
     base = models.open_base(str(tiny_base), "cpu")
     base.use_scheduler(name)
     assert type(base.pipeline.scheduler) is models.SCHEDULERS[name]
+
+
+def test_a_base_that_calls_itself_riffusion_draws_as_riffusion_does(tiny_base, tmp_path):
+    large = shutil.copytree(tiny_base, tmp_path / "riffusion-model-v1")
+    (large / "mel.json").unlink()
+    config = json.loads((large / "unet" / "config.json").read_text())
+    size = 512 // models.open_base(str(tiny_base), "cpu").pipeline.vae_scale_factor
+    (large / "unet" / "config.json").write_text(json.dumps(config | {"sample_size": size}))
+    mel = models.open_base(str(large), "cpu").mel
+    assert mel == dataclasses.replace(presets.load("mel", "riffusion"), whole=False)
+    assert mel.inverted and mel.duration == pytest.approx(5.11, abs=0.01)

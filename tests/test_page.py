@@ -9,7 +9,6 @@ import soundfile
 from studio.errors import StudioError
 from studio.settings import MelSettings, PrepareSettings
 from studio.ui import app
-from studio.ui.spectrogram import GROUPS
 
 HOSTILE = "${alert(1)}<img src=x onerror=alert(1)>"
 
@@ -113,51 +112,6 @@ def test_preparing_nothing_says_what_to_do_in_a_toast(page):
     page.click("#dataset-prepare")
     page.wait_for_selector(".toast-body")
     assert "no sounds are chosen; drop files here" in page.inner_text(".toast-body")
-
-
-def test_the_picture_follows_a_slider_and_impossible_settings_give_their_reason(page):
-    open_tab(page, "Spectrogram")
-    page.set_input_files("#spectrogram-file input[type=file]",
-                         {"name": "blip.wav", "mimeType": "audio/wav", "buffer": wav()})
-    page.wait_for_function("document.querySelector('.picture')?.src.startsWith('data:image/png')")
-    before = page.get_attribute(".picture", "src")
-    page.focus(".spectrogram_lab input[type=range][data-field=f_max]")
-    page.keyboard.press("PageDown")
-    page.wait_for_function("before => document.querySelector('.picture').src !== before", arg=before)
-    assert page.input_value(".spectrogram_lab input[type=number][data-field=f_max]") != "20000"
-
-    page.fill(".spectrogram_lab input[type=number][data-field=f_max]", "30000")
-    page.wait_for_function("document.querySelector('.fault').textContent.includes('f_max is 30000')")
-    assert page.is_disabled(".hear")
-
-    page.fill(".spectrogram_lab input[type=number][data-field=f_max]", "18000")
-    page.evaluate("document.querySelectorAll('.group').forEach(group => { group.open = true; })")
-    page.fill(".spectrogram_lab input[type=number][data-field=iterations]", "3")
-    page.wait_for_function("!document.querySelector('.hear').disabled")
-    page.click(".hear")
-    page.wait_for_selector("#spectrogram-original a[download]")
-    page.wait_for_selector("#spectrogram-decoded a[download]")
-
-
-def test_a_picture_of_ours_is_decoded_with_its_own_settings_and_another_is_refused(page, tmp_path):
-    import torch
-    from PIL import Image
-
-    from studio.engine import picture
-
-    mel = MelSettings(iterations=3, f_max=15000)
-    picture.save(tmp_path / "ours.png", picture.of_sound(torch.randn(8000), mel))
-    Image.new("L", (64, 64)).save(tmp_path / "theirs.png")
-    open_tab(page, "Spectrogram")
-    page.set_input_files("#spectrogram-file input[type=file]", tmp_path / "ours.png")
-    page.wait_for_selector("#spectrogram-decoded a[download]")
-    assert page.input_value(".spectrogram_lab input[type=number][data-field=f_max]") == "15000"
-
-    page.reload()
-    open_tab(page, "Spectrogram")
-    page.set_input_files("#spectrogram-file input[type=file]", tmp_path / "theirs.png")
-    page.wait_for_selector(".toast-body")
-    assert "theirs.png" in page.inner_text(".toast-body")
 
 
 def test_a_training_survives_a_reload_and_a_second_one_is_refused(open_page, served, small_dataset):
@@ -281,11 +235,6 @@ def test_guests_get_the_generate_tab_without_paths_training_or_datasets(served):
     assert "generate-prompt" in ids
     assert not [each for each in ids if each and each.startswith(("train-", "dataset-", "spectrogram-"))]
     assert "generate-base" not in ids
-
-
-def test_the_lab_has_a_place_for_every_mel_setting():
-    grouped = [name for names in GROUPS.values() for name in names]
-    assert sorted(grouped) == sorted(MelSettings.__dataclass_fields__)
 
 
 def test_a_named_port_that_is_taken_is_refused_by_number(served):

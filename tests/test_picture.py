@@ -11,7 +11,8 @@ from PIL import Image, PngImagePlugin
 
 from studio.engine import mel as codec, picture
 from studio.errors import StudioError
-from studio.settings import MelSettings, as_dict
+from studio.knobs import as_dict
+from studio.settings import MelSettings
 
 MEL = MelSettings(n_mels=32, n_frames=32, iterations=8)
 

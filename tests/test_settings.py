@@ -7,7 +7,8 @@ import pytest
 
 from studio import presets, settings
 from studio.errors import StudioError
-from studio.settings import GenerateSettings, MelSettings, PrepareSettings, TrainSettings, as_dict, from_dict
+from studio.knobs import as_dict, from_dict
+from studio.settings import GenerateSettings, MelSettings, PrepareSettings, TrainSettings
 
 KINDS = [kind for kind in vars(settings).values() if dataclasses.is_dataclass(kind)]
 
@@ -33,6 +34,8 @@ def test_every_knob_says_what_it_does(kind):
     ({"hop_length": 1000}, "leaves gaps"),
     ({"win_length": 4096}, "longer than n_fft"),
     ({"bass_n_fft": 1024}, "bass_n_fft is 1024, not longer"),
+    ({"bass_n_fft": 2048, "bass_rows": 120}, "bass_rows is 120, over half of n_mels 128"),
+    ({"bass_n_fft": 2048, "bass_hz": 60.0}, "bass_rows is 24, too fine for bass_n_fft 2048"),
     ({"pad": 16384, "n_frames": 16}, "no room for a sound"),
     ({"window": "han"}, "did you mean 'hann'?"),
     ({"sample_rate": 1000}, "give at least 8000 Hz"),
@@ -65,18 +68,43 @@ def test_the_embedded_picture_lasts_about_a_second():
     assert mel.duration == pytest.approx(0.988, abs=0.001)
 
 
-@pytest.mark.parametrize("duration", [0.1, 0.35, 1.0, 3.0])
-def test_a_wanted_duration_sets_the_hop_that_fills_the_picture(duration):
-    mel = MelSettings(n_frames=512).for_duration(duration)
+@pytest.mark.parametrize("duration", [0.1, 0.35, 1.0, 3.0, 10.0])
+@pytest.mark.parametrize("name", ["one-shot-512", "one-shot-256", "one-shot-128"])
+def test_a_wanted_duration_sets_the_hop_that_fills_the_picture(name, duration):
+    mel = presets.load("mel", name).for_duration(duration)
     assert duration <= mel.duration < duration + mel.n_frames / mel.sample_rate
 
 
 @pytest.mark.parametrize("name", presets.names("mel"))
-def test_bands_rise_from_bottom_to_top_and_are_never_closer_than_a_bin(name):
+def test_bands_rise_from_bottom_to_top_and_are_hardly_closer_than_a_bin(name):
     mel = presets.load("mel", name)
     edges = mel.band_edges_hz
-    assert len(edges) == mel.n_mels + 2
-    assert edges[0] == mel.f_min and edges[-1] == mel.f_max
+    assert len(edges) == mel.n_mels - mel.rows_of_bass + 2
+    assert edges[0] == mel.f_min and edges[-1] == pytest.approx(mel.f_max)
     steps = [high - low for low, high in zip(edges, edges[1:], strict=False)]
-    finest = mel.sample_rate / max(mel.n_fft, mel.bass_n_fft)
-    assert min(steps[:-1]) > 0.9 * finest
+    assert min(steps) > 0
+    if mel.mel_scale == "linear-log":
+        assert min(steps) > 0.75 * mel.sample_rate / mel.n_fft
+
+
+def test_bass_rows_come_on_top_of_rows_that_reach_down_to_the_bottom():
+    mel = MelSettings(n_mels=256, bass_n_fft=4096, bass_rows=16, bass_hz=400)
+    assert mel.rows_of_bass == 16 and MelSettings().rows_of_bass == 0
+    assert len(mel.bass_edges_hz) == 18 and mel.bass_edges_hz[-1] == 400
+    assert mel.band_edges_hz[0] == mel.bass_edges_hz[0] == mel.f_min
+
+
+def test_rows_are_spread_evenly_and_then_by_equal_ratios():
+    edges = MelSettings(n_mels=64, split_hz=1000).band_edges_hz
+    steps = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    even = [step for step, high in zip(steps, edges[1:], strict=True) if high < 1000]
+    ratios = [high / low for low, high in zip(edges, edges[1:], strict=False) if low > 1000]
+    assert max(even) == pytest.approx(min(even)) and max(ratios) == pytest.approx(min(ratios), rel=1e-6)
+
+
+@pytest.mark.parametrize("rate", [22050, 48000, 96000])
+def test_another_rate_keeps_length_and_rows(rate):
+    mel = presets.load("mel", "one-shot-512")
+    other = mel.at_rate(rate)
+    assert other.sample_rate == rate and (other.n_mels, other.n_frames) == (512, 512)
+    assert mel.duration - 0.001 <= other.duration < mel.duration + 0.02

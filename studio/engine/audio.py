@@ -89,6 +89,16 @@ def to_mono(waveform: Tensor, channels: str = "mix") -> Tensor:
     return loudest.to(waveform.dtype)
 
 
+def to_sides(waveform: Tensor, *, stereo: bool, channels: str = "mix") -> Tensor:
+    """(channels, samples) to what a picture shows: (2, samples) where it is stereo, else as `to_mono`.
+
+    Mono sounds get two equal sides, and of more than two channels the first two count.
+    """
+    if not stereo:
+        return to_mono(waveform, channels)
+    return waveform[:2] if len(waveform) > 1 else waveform.expand(2, -1)
+
+
 def resample(waveform: Tensor, from_rate: int, to_rate: int) -> Tensor:
     """(..., samples) at `from_rate` to `to_rate` Hz, with a long Kaiser-windowed sinc (Smith, "Digital Audio
     Resampling", and torchaudio's own benchmark of it).
@@ -105,36 +115,37 @@ def resample(waveform: Tensor, from_rate: int, to_rate: int) -> Tensor:
 
 
 def trim(waveform: Tensor, sample_rate: int, settings: PrepareSettings) -> Tensor:
-    """(samples,) without the silence at both ends, by magnitude against the sound's own peak; silence gives 0 samples.
+    """(..., samples) without the silence at both ends, against the sound's own peak; silence gives 0 samples.
 
     The start keeps `pre_roll_ms` before the onset and fades in only there, so that no attack is shaved. The end fades
     out over the few milliseconds after the last sample that counts, or inside the sound where the file ends with it.
+    All channels are cut alike.
     """
-    if not settings.trim:
+    if not settings.trim or not waveform.numel():
         return waveform
-    magnitude = waveform.abs()
-    peak = magnitude.max() if len(waveform) else 0.0
+    magnitude = waveform.abs().reshape(-1, waveform.shape[-1]).amax(dim=0)
+    peak = magnitude.max()
     if peak == 0:
-        return waveform[:0]
+        return waveform[..., :0]
     onset = int((magnitude >= peak * 10 ** (settings.onset_db / 20)).nonzero()[0])
     last = int((magnitude >= peak * 10 ** (settings.tail_db / 20)).nonzero()[-1])
     fade = round(TAIL_FADE_MS / 1000 * sample_rate)
     start = max(0, onset - round(settings.pre_roll_ms / 1000 * sample_rate))
-    trimmed = waveform[start : last + 1 + fade].clone()
+    trimmed = waveform[..., start : last + 1 + fade].clone()
     if start > 0:
-        trimmed[: onset - start] *= 1 - _fall(onset - start, trimmed)
-    fade = min(fade, len(trimmed) // 4)
-    trimmed[len(trimmed) - fade :] *= _fall(fade, trimmed)
+        trimmed[..., : onset - start] *= 1 - _fall(onset - start, trimmed)
+    fade = min(fade, trimmed.shape[-1] // 4)
+    trimmed[..., trimmed.shape[-1] - fade :] *= _fall(fade, trimmed)
     return trimmed
 
 
 def fit(waveform: Tensor, samples: int, fade_samples: int) -> Tensor:
-    """(any,) to exactly (samples,): a longer sound is cut with a raised-cosine fade-out, a shorter one gets silence."""
-    if len(waveform) <= samples:
-        return torch.nn.functional.pad(waveform, (0, samples - len(waveform)))
-    cut = waveform[:samples].clone()
+    """(…, any) to exactly (…, samples): a longer sound is cut with a raised-cosine fade-out, a shorter gets silence."""
+    if waveform.shape[-1] <= samples:
+        return torch.nn.functional.pad(waveform, (0, samples - waveform.shape[-1]))
+    cut = waveform[..., :samples].clone()
     fade = min(fade_samples, samples)
-    cut[samples - fade :] *= _fall(fade, cut)
+    cut[..., samples - fade :] *= _fall(fade, cut)
     return cut
 
 

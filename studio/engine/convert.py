@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.engine import audio, picture
+from studio.engine import audio, picture, riffusion
 from studio.errors import StudioError
 from studio.progress import Progress, Report, silent
 from studio.settings import MelSettings, PrepareSettings
@@ -26,24 +26,29 @@ def encode(source: Path, target: Path, mel: MelSettings, *, trim: bool = False, 
     trim : cut silence off both ends first; without it the picture starts where the sound starts
     Raises StudioError for a single file that cannot be read; in a folder such files are left out with their reason.
     """
+    channels = "left" if riffusion.understands(mel) else "mix"  # Riffusion's own mono pictures show the left side
+
     def one(path: Path, to: Path) -> None:
         waveform, sample_rate = audio.read(path)
-        mono = audio.resample(audio.to_mono(waveform), sample_rate, mel.sample_rate)
+        sound = audio.resample(audio.to_sides(waveform, stereo=mel.stereo, channels=channels), sample_rate,
+                               mel.sample_rate)
         if trim:
-            mono = audio.trim(mono, mel.sample_rate, PrepareSettings())
-        picture.save(to, picture.of_sound(mono, mel))
+            sound = audio.trim(sound, mel.sample_rate, PrepareSettings())
+        picture.save(to, picture.of_sound(sound, mel))
 
     return _each(source, target, audio.SUFFIXES, ".png", one, report)
 
 
-def decode(source: Path, target: Path, changes: Mapping[str, Any], *, report: Report = silent) -> Converted:
+def decode(source: Path, target: Path, changes: Mapping[str, Any], *, unmarked: bool = False,
+           report: Report = silent) -> Converted:
     """A picture to a 24-bit WAV, or a folder of pictures to a folder of WAVs, each with the settings it carries.
 
-    changes : MelSettings of the decoder that replace the carried ones: iterations, momentum, seed
+    changes  : MelSettings of the decoder that replace the carried ones, see `settings.DECODER_ONLY`
+    unmarked : see `picture.load`
     Raises StudioError for a single file that is no spectrogram; in a folder such files are left out with their reason.
     """
     def one(path: Path, to: Path) -> None:
-        image = picture.load(path)
+        image = picture.load(path, unmarked=unmarked)
         image = dataclasses.replace(image, mel=dataclasses.replace(image.mel, **changes))
         audio.write(to, picture.to_sound(image), image.mel.sample_rate, image.recipe or None)
 

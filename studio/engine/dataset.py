@@ -15,12 +15,12 @@ from pathlib import Path
 
 from studio.errors import StudioError
 from studio.files import read_json, write_json, write_whole
-from studio.settings import MelSettings, OneShot, PrepareSettings, as_dict, from_dict
+from studio.knobs import as_dict, from_dict
+from studio.settings import DECODER_ONLY, MelSettings, OneShot, PrepareSettings
 
 VERSION = 1
 SETTINGS, ROWS, IMAGES, AUDIO = "dataset.json", "metadata.jsonl", "images", "audio"
 MOST_REPEATS = 100
-DECODER_ONLY = frozenset({"iterations", "momentum", "seed"})  # mel settings that change no picture
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def generate(settings: GenerateSettings, folder: Path, *, report: Report = silen
 
 
 def _paint(base: Base, mel: MelSettings, settings: GenerateSettings, seeds: list[int], report: Report) -> Tensor:
-    """Denoise one picture a seed: (n, n_mels, n_frames) float 0…255."""
+    """Denoise one picture a seed: (n, n_mels, n_frames), or stereo (n, 3, n_mels, n_frames), float 0…255."""
     def after_step(pipeline: Any, step: int, timestep: int, tensors: dict) -> dict:
         report(Progress("denoise", step + 1, settings.steps))  # a stop leaves from here, before the VAE
         return tensors
@@ -48,4 +48,4 @@ def _paint(base: Base, mel: MelSettings, settings: GenerateSettings, seeds: list
         prompt=[settings.prompt] * len(seeds), negative_prompt=[settings.negative_prompt] * len(seeds),
         height=mel.n_mels, width=mel.n_frames, num_inference_steps=settings.steps, guidance_scale=settings.guidance,
         latents=noise_for(base, mel, seeds), output_type="latent", callback_on_step_end=after_step).images
-    return pixels_from_latents(base, latents)
+    return pixels_from_latents(base, latents, stereo=mel.stereo)

@@ -9,7 +9,6 @@ from studio.progress import Report, silent
 from studio.settings import MelSettings
 
 HEADROOM = 0.89  # peak of a take, -1 dBFS, so that no converter clips between the samples
-BLACK_LEVEL = 3.0  # a model's black is a few levels off; below this it is silence, else it would hiss
 
 
 def noise_for(base: Base, mel: MelSettings, seeds: list[int]) -> Tensor:
@@ -21,33 +20,29 @@ def noise_for(base: Base, mel: MelSettings, seeds: list[int]) -> Tensor:
 
 
 @torch.no_grad()
-def pixels_from_latents(base: Base, latents: Tensor) -> Tensor:
-    """VAE decode: latents (n, 4, h, w) to grey pictures (n, n_mels, n_frames), float 0…255."""
+def pixels_from_latents(base: Base, latents: Tensor, *, stereo: bool = False) -> Tensor:
+    """VAE decode: latents (n, 4, h, w) to pictures, float 0…255: (n, n_mels, n_frames), or with their colours as left,
+    middle and right (n, 3, n_mels, n_frames)."""
     vae = base.pipeline.vae
-    images = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample
-    return ((images.float().mean(dim=1) + 1) * 127.5).clamp(0, 255)
+    images = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample.float()
+    return (((images if stereo else images.mean(dim=1)) + 1) * 127.5).clamp(0, 255)
 
 
 @torch.no_grad()
 def latents_from_pixels(base: Base, pixels: Tensor) -> Tensor:
     """VAE encode, the inverse of `pixels_from_latents` but for the VAE's own loss: the posterior's mean."""
     vae = base.pipeline.vae
-    images = (pixels.float() / 127.5 - 1)[:, None].repeat(1, 3, 1, 1).to(vae.device, vae.dtype)
-    return vae.encode(images).latent_dist.mode() * vae.config.scaling_factor
-
-
-def blackened(pixels: Tensor) -> Tensor:
-    """A model's pictures, float 0…255, with near-black made black, where they can be decoded (see `for_audio`)."""
-    pixels = pixels.to(devices.for_audio(pixels.device)).float()
-    return torch.where(pixels < BLACK_LEVEL, torch.zeros_like(pixels), pixels)
+    images = pixels.float() / 127.5 - 1
+    images = images if pixels.dim() == 4 else images[:, None].repeat(1, 3, 1, 1)
+    return vae.encode(images.to(vae.device, vae.dtype)).latent_dist.mode() * vae.config.scaling_factor
 
 
 def sound_from_pixels(pixels: Tensor, mel: MelSettings, *, report: Report = silent) -> Tensor:
-    """Decode a model's pictures (n, n_mels, n_frames), float 0…255, to (n, samples), each at a peak of -1 dBFS.
+    """Decode a model's pictures, float 0…255, to sounds, each at a peak of -1 dBFS; shapes as for `mel.decode`.
 
-    Near-black counts as silence. A picture that is all black gives zeros.
+    A picture that is all black gives zeros.
     """
-    pixels = blackened(pixels)
+    pixels = pixels.to(devices.for_audio(pixels.device)).float()
     waveforms = codec.decode(pixels, torch.zeros(len(pixels), device=pixels.device), mel, report=report).cpu()
-    peaks = waveforms.abs().amax(dim=1, keepdim=True)
+    peaks = waveforms.flatten(1).abs().amax(dim=1).view(-1, *[1] * (waveforms.dim() - 1))
     return torch.where(peaks > 0, waveforms * HEADROOM / peaks.clamp_min(1e-12), waveforms)

@@ -19,8 +19,9 @@ from studio.engine.latents import sound_from_pixels
 from studio.engine.picture import Picture
 from studio.errors import StudioError
 from studio.files import read_json, slug, write_json
+from studio.knobs import as_dict
 from studio.progress import Report, silent
-from studio.settings import MelSettings, PrepareSettings, as_dict
+from studio.settings import MelSettings, PrepareSettings
 
 ENDS = PrepareSettings(onset_db=-50, tail_db=-70, fade_out_ms=10)  # of a take: where it begins and ends
 
@@ -60,10 +61,11 @@ def recipe_for(settings: Any, verb: str, mel: MelSettings) -> dict[str, Any]:
 
 def keep_sound(pixels: Tensor, mel: MelSettings, recipe: Mapping[str, Any], folder: Path, name: str, *,
                report: Report = silent) -> Take:
-    """Decode one picture (n_mels, n_frames), float 0…255, and keep it as a take."""
+    """Decode one picture (n_mels, n_frames), or stereo (3, n_mels, n_frames), float 0…255, and keep it as a take."""
+    mel = dataclasses.replace(mel, stereo=pixels.dim() == 3)  # some verbs are mono whatever a LoRA has learned
     waveform = sound_from_pixels(pixels[None], mel, report=report)[0]
     trimmed = audio.trim(waveform, mel.sample_rate, ENDS)
-    image = Picture(pixels=pixels.round().to(torch.uint8).cpu(), peak_db=0.0, samples=len(waveform), mel=mel,
+    image = Picture(pixels=pixels.round().to(torch.uint8).cpu(), peak_db=0.0, samples=waveform.shape[-1], mel=mel,
                     recipe=dict(recipe))
     return keep(trimmed, image, recipe, folder, name)
 
@@ -71,7 +73,7 @@ def keep_sound(pixels: Tensor, mel: MelSettings, recipe: Mapping[str, Any], fold
 def keep(waveform: Tensor, image: Picture, recipe: Mapping[str, Any], folder: Path, name: str) -> Take:
     """Write a take as 24-bit WAV, PNG and JSON under the first unused stem made of `name`; nothing is overwritten.
 
-    waveform : (samples,) float32 in ±1 at `image.mel.sample_rate`
+    waveform : (samples,) or (2, samples) float32 in ±1 at `image.mel.sample_rate`
     """
     path = _unused(Path(folder), slug(name))
     write_json(path.with_suffix(".json"), dict(recipe))

@@ -23,7 +23,8 @@ from torch import Tensor
 from studio.engine.models import Base
 from studio.errors import StudioError
 from studio.files import write_whole
-from studio.settings import MelSettings, as_dict, from_dict
+from studio.knobs import as_dict, from_dict
+from studio.settings import MelSettings
 
 OURS = "one-shot-studio"  # our key in the metadata
 PEFTS = "lora_adapter_metadata"  # diffusers' key for peft's configuration

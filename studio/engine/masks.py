@@ -67,14 +67,19 @@ def over_sound(mel: MelSettings, samples: int, settings: TransformSettings, pain
         if settings.repaint_above_hz >= mel.f_max:
             raise StudioError(f"repaint_above_hz is {settings.repaint_above_hz:g}, but the picture ends at "
                               f"{mel.f_max:g} Hz; give less")
-        centres_hz = torch.tensor(mel.band_edges_hz[1:-1])
-        first = int((centres_hz < settings.repaint_above_hz).sum())  # lowest row that is repainted
-        above = ((torch.arange(mel.n_mels) - first + 1) / SOFT_ROWS).clamp(0, 1)
+        above = torch.cat([_above(torch.tensor(edges_hz[1:-1]), settings.repaint_above_hz)
+                           for edges_hz in (mel.bass_edges_hz, mel.band_edges_hz) if edges_hz])
         anew *= above.flip(0)[:, None]
     if painted is not None:
         anew *= torch.nn.functional.interpolate(painted[None, None], size=(mel.n_mels, width), mode="bilinear",
                                                 antialias=True)[0, 0].clamp(0, 1)
     return anew
+
+
+def _above(peaks_hz: Tensor, hz: float) -> Tensor:
+    """(rows,) 1 for rows from `hz` on, 0 below, and a soft edge between."""
+    first = int((peaks_hz < hz).sum())
+    return ((torch.arange(len(peaks_hz)) - first + 1) / SOFT_ROWS).clamp(0, 1) * (first < len(peaks_hz))
 
 
 def kept_samples(settings: TransformSettings, sample_rate: int) -> int:

@@ -1,87 +1,155 @@
 """The one place where sound becomes a mel spectrogram picture, and where the picture becomes sound again.
 
-Forward: Hann-windowed STFT, triangular bands over |X|^power, decibels below the picture's own peak, 8 bits.
+Forward: Hann-windowed STFT, triangular bands over |X|^power, decibels below the picture's own peak, 8 bits. The bass
+may be there twice: the lowest rows read it with a longer slice, which tells its pitch, the others with the short one,
+which tells its time.
+
 Inverse: no mel inversion and no separate phase retrieval. As Griffin & Lim (1984) alternate between a signal and a
-wanted spectrogram, each round here scales the signal's STFT so that its *bands* meet the picture's, with the
-momentum of Perraudin, Balazs & Søndergaard (2013). What the bands do not fix (phase, and the grain inside a band)
-settles into what a real signal can have.
+wanted spectrogram, each round here scales the signal's STFT so that its *bands* meet the picture's, with the momentum
+of Perraudin, Balazs & Søndergaard (2013) and the overshoot of Nenov, Nguyen, Balazs & Boţ (2023, "Accelerated Griffin-
+Lim algorithm"). What the bands do not fix (phase, and the grain inside a band) settles into what a real signal can
+have; that it is silent before the sound and nowhere louder than the sound was are two things more that it must have.
 
 The picture lies as it is shown: row 0 is the highest band, column 0 the first frame. A pixel is 0 for silence and
 255 for the picture's peak; `peak_db` beside it keeps the level, so nothing is lost but what 8 bits cannot hold.
-Everything is batched: waveforms are (n, samples), pixels (n, n_mels, n_frames). Here and in `engine/audio` waveforms
-are float32 and full scale is ±1.
+Everything is batched: waveforms are (n, samples), pixels (n, n_mels, n_frames). Stereo waveforms are (n, 2, samples),
+their pixels (n, 3, n_mels, n_frames): left, middle, right, with one peak for all. The middle's picture is that of half
+the sum, which alone tells how the sides' phases lie to one another: without it what was between the loudspeakers
+wanders. Three planes make a colour picture, and sides that are the same make it grey. Here and in `engine/audio`
+waveforms are float32 and full scale is ±1.
 """
-
-from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from studio.engine import griffin_lim
+from studio.engine.slices import Slice, slices_of
 from studio.progress import Progress, Report, silent
 from studio.settings import MelSettings
 
 SILENCE_DB = -200.0  # peak_db of a picture of nothing
-NARROWEST, WIDEST = 0.1, 10.0  # bounds of one round's correction, so that an empty band cannot explode
-ZONE_HZ = 50.0  # half width of the cross-fade between the bass slice and the other one
 FLOOR_START_DB, FLOOR_END_DB = -60.0, -100.0  # below the peak; a floor that ends high leaves hiss
+LEAN = 1.5  # of the overshoot's own memory; 1.2 to 1.8 differ little
+SPARING = 0.75  # of the rounds: until then every second, third … column will do, where there are more than enough
+DARK, DIM = 3.0, 8.0  # mean levels of a neighbourhood: up to DARK it is silence, from DIM on it is sound
+AROUND = 5  # pixels a side of that neighbourhood
 
 
 # ---------------------------------------------------------------------------------------------- forward and inverse
 def encode(waveforms: Tensor, mel: MelSettings) -> tuple[Tensor, Tensor]:
     """Sounds to pictures; `decode` is the inverse.
 
-    waveforms : (n, samples) float32; longer than `mel.samples` is cut, shorter is followed by silence
-    returns   : pixels (n, n_mels, n_frames) uint8, peak_db (n,) float32: the band level that pixel 255 stands for
+    waveforms : (n, samples) or (n, 2, samples) float32; longer than `mel.samples` is cut, shorter is followed by
+                silence; with `mel.whole` neither: the picture is as wide as the sound is long
+    returns   : pixels (n, n_mels, n_frames) or (n, 3, n_mels, n_frames) uint8, and peak_db (n,) float32: the band
+                level that pixel 255 stands for
     """
     return to_pixels(mel_spectrogram(waveforms, mel), mel)
 
 
-def decode(pixels: Tensor, peak_db: Tensor, mel: MelSettings, *, report: Report = silent) -> Tensor:
+def decode(pixels: Tensor, peak_db: Tensor, mel: MelSettings, *, loudest: Tensor | None = None,
+           report: Report = silent) -> Tensor:
     """Pictures to sounds, lossy: phase is not in a picture and is found anew; `encode` is the inverse.
 
-    pixels  : (n, n_mels, n_frames) uint8, or float in 0…255 from a model; any width
+    pixels  : (n, n_mels, n_frames), or (n, 3, n_mels, n_frames) left, middle, right, or (n, 2, …) without the middle;
+              uint8, or float in 0…255 from a model; any width
     peak_db : (n,) the level that 255 stands for
-    returns : (n, (n_frames - 1) · hop_length - pad) float32, the level kept; black pictures give exact zeros
+    loudest : (n,) the greatest |sample| of each sound, where it is known: none of the result is beyond it, and attacks
+              come nearer to the original's
+    returns : (n, samples) or (n, 2, samples) float32, the level kept, samples being (n_frames - 1) · hop_length - pad;
+              black pictures give exact zeros
     """
-    return invert(from_pixels(pixels, peak_db, mel), mel, report=report)
+    return invert(from_pixels(pixels, peak_db, mel), mel, loudest=loudest, report=report)
 
 
 # ------------------------------------------------------------------------------------------------- sound ↔ band power
 def mel_spectrogram(waveforms: Tensor, mel: MelSettings) -> Tensor:
-    """Band power of sounds, (n, n_mels, n_frames) float32 with the lowest band first. NaN and infinity count as 0."""
+    """Band power of sounds, (n, …, n_mels, n_frames) float32, the lowest band first; of stereo left, middle, right.
+
+    NaN and infinity count as 0.
+    """
     waveforms = torch.nan_to_num(waveforms.float(), nan=0.0, posinf=0.0, neginf=0.0)
-    room = torch.zeros(len(waveforms), mel.pad + mel.samples, device=waveforms.device)
-    kept = waveforms[:, : mel.samples]
+    if waveforms.dim() == 3:
+        left, right = waveforms.unbind(dim=1)
+        waveforms = torch.stack([left, (left + right) / 2, right], dim=1)
+    kept = waveforms.flatten(0, -2) if mel.whole else waveforms.flatten(0, -2)[:, : mel.samples]
+    room = torch.zeros(len(kept), mel.pad + (kept.shape[1] if mel.whole else mel.samples), device=kept.device)
     room[:, mel.pad : mel.pad + kept.shape[1]] = kept
-    bands = [each.bands(each.stft(room)) for each in _slices(mel, waveforms.device)]
-    return torch.cat(bands, dim=2).transpose(1, 2)
+    power = [(each.rows.start, each.bands(each.stft(room))) for each in slices_of(mel, room.device)]
+    power = torch.cat([rows for _, rows in sorted(power, key=lambda part: part[0])], dim=2).transpose(1, 2)
+    return power.unflatten(0, waveforms.shape[:-1])
 
 
-def invert(power: Tensor, mel: MelSettings, *, report: Report = silent) -> Tensor:
-    """Sounds whose band power is near `power` (n, n_mels, n_frames), lowest band first; returns (n, samples) float32.
+def invert(power: Tensor, mel: MelSettings, *, loudest: Tensor | None = None, report: Report = silent) -> Tensor:
+    """Sounds whose band power is near `power`, lowest band first; shapes and `loudest` as for `decode`.
 
     Same `mel.seed`, same samples: the search starts from that seed's noise, the same for every sound of the batch.
     """
-    n, _, n_frames = power.shape
-    length = (n_frames - 1) * mel.hop_length
-    slices = _slices(mel, power.device)
-    wanted = [power[:, each.rows].transpose(1, 2).contiguous() for each in slices]
-    peak = power.amax(dim=(1, 2), keepdim=True).clamp_min(1e-30)
+    stereo = power.dim() == 4
+    sides = power[:, [0, -1]].flatten(0, 1) if stereo else power
+    bounds = None if loudest is None else loudest.to(power).repeat_interleave(len(sides) // len(power))[:, None]
+    slices = slices_of(mel, power.device)
+    if mel.decoder == "griffin-lim":
+        waveforms = griffin_lim.search(sides, mel, slices[0], report=report)
+        waveforms = waveforms if bounds is None else _held(waveforms, bounds)
+    else:
+        middle = power[:, 1] if stereo and power.shape[1] == 3 else None
+        waveforms = _search(sides, middle, mel, slices, bounds, report)
+    sounding = _sounding(sides, waveforms.shape[1], mel.hop_length)
+    waveforms = torch.nan_to_num(waveforms * sounding)[:, mel.pad :]
+    return waveforms.unflatten(0, (-1, 2)) if stereo else waveforms
 
-    noise = torch.randn(1, length, generator=torch.Generator().manual_seed(mel.seed))
-    waveforms = noise.to(power.device).repeat(n, 1)
-    waveforms[:, : mel.pad] = 0
+
+def _search(power: Tensor, middle: Tensor | None, mel: MelSettings, slices: tuple[Slice, ...], bounds: Tensor | None,
+            report: Report) -> Tensor:
+    """The rounds of the decoder toward power (n, n_mels, n_frames), and where they end: (n, pad + samples).
+
+    middle : the power of half the sum of each pair of sounds, (n / 2, n_mels, n_frames), where they are sides
+    """
+    n, _, n_frames = power.shape
+    peak = power.amax(dim=(1, 2))[:, None, None].clamp_min(1e-30)
+    noise = torch.randn(1, (n_frames - 1) * mel.hop_length, generator=torch.Generator().manual_seed(mel.seed))
+    waveforms = shadow = noise.to(power.device).repeat(n, 1)
     before = torch.zeros_like(waveforms)
+    coarse, fine = ([_fitted(each, slices, spare) for each in (power, middle) if each is not None]
+                    for spare in (True, False))
     for step in range(mel.iterations):
         floor = peak * 10 ** (_floor_db(step, mel.iterations) / 10)
-        met = sum(each.meet(waveforms, want, floor) for each, want in zip(slices, wanted, strict=True))
-        met[:, : mel.pad] = 0  # nothing sounds before the sound
-        last = step == mel.iterations - 1
-        waveforms = met if last else met + mel.momentum * (met - before)
-        before = met
+        wanted = coarse if step < SPARING * mel.iterations else fine
+        met = _met(waveforms, wanted[0], floor, mel.pad)
+        if middle is not None:
+            between = met.unflatten(0, (-1, 2)).mean(dim=1)
+            shift = _met(between, wanted[1], floor[::2], mel.pad) - between
+            met = met + shift.repeat_interleave(2, dim=0)
+        if bounds is not None:
+            met = _held(met, bounds)
+        further = torch.lerp(shadow, met, mel.overshoot)
+        waveforms, shadow = further + mel.momentum * (further - before), further + LEAN * (further - before)
+        before = further
         report(Progress("decode", step + 1, mel.iterations))
-    return torch.nan_to_num(waveforms * _sounding(power, length, mel.hop_length))[:, mel.pad :]
+    return met
+
+
+def _met(waveforms: Tensor, wanted: list[tuple[Slice, Tensor]], floor: Tensor, pad: int) -> Tensor:
+    """The waveforms after one correction by each slice; nothing sounds before the sound."""
+    for each, rows in wanted:
+        waveforms = each.met(waveforms, rows, floor)
+        waveforms[:, :pad] = 0
+    return waveforms
+
+
+def _fitted(power: Tensor, slices: tuple[Slice, ...], spare_main: bool) -> list[tuple[Slice, Tensor]]:
+    """The slices with the rows they are to meet, (n, n_frames, rows); the bass always at as few columns as will do."""
+    pairs = []
+    for each in slices:
+        stride = each.sparing if spare_main or each is not slices[0] else 1
+        pairs.append((each.every(stride), power[:, each.rows, ::stride].transpose(1, 2).contiguous()))
+    return pairs
+
+
+def _held(waveforms: Tensor, bounds: Tensor) -> Tensor:
+    """Samples within ±bounds (n, 1)."""
+    return torch.minimum(torch.maximum(waveforms, -bounds), bounds)
 
 
 def _floor_db(step: int, iterations: int) -> float:
@@ -99,151 +167,40 @@ def _sounding(power: Tensor, length: int, hop_length: int) -> Tensor:
 
 # ----------------------------------------------------------------------------------------------- band power ↔ pixels
 def to_pixels(power: Tensor, mel: MelSettings) -> tuple[Tensor, Tensor]:
-    """Band power (n, n_mels, n_frames), lowest first, to pixels uint8 as shown, and peak_db (n,); see `from_pixels`."""
-    peak = power.amax(dim=(1, 2))
+    """Band power (n, …, n_mels, n_frames), lowest first, to uint8 as shown, and peak_db (n,); see `from_pixels`."""
+    peak = power.flatten(1).amax(dim=1)
     peak_db = (10 * torch.log10(peak.clamp_min(1e-30))).clamp_min(SILENCE_DB)
-    below_db = 10 * torch.log10(power.clamp_min(1e-30)) - peak_db[:, None, None]
-    levels = (255 * (1 + below_db / mel.range_db)).round().clamp(0, 255)
+    ratio = power / _per_sound(10 ** (peak_db / 10), power)
+    if mel.intensity == "root":
+        brightness = ratio.pow(mel.root)
+    else:
+        brightness = 1 + 10 * torch.log10(ratio.clamp_min(1e-30)) / mel.range_db
+    levels = (255 * brightness).round().clamp(0, 255)
     levels[peak_db <= SILENCE_DB] = 0
-    return levels.to(torch.uint8).flip(1), peak_db
+    return (255 - levels if mel.inverted else levels).to(torch.uint8).flip(-2), peak_db
 
 
 def from_pixels(pixels: Tensor, peak_db: Tensor, mel: MelSettings) -> Tensor:
     """Pixels as shown to band power, lowest band first; black is exact silence. The inverse of `to_pixels`."""
-    levels = torch.nan_to_num(pixels.float()).clamp(0, 255).flip(1)
-    level_db = peak_db.to(levels)[:, None, None] + mel.range_db * (levels / 255 - 1)
-    return torch.where(levels > 0, 10 ** (level_db / 10), torch.zeros_like(levels))
+    levels = torch.nan_to_num(pixels.float()).clamp(0, 255).flip(-2)
+    if mel.inverted:
+        levels = 255 - levels
+    if mel.intensity == "root":
+        ratio = (levels / 255).pow(1 / mel.root)
+    else:
+        levels = _darkened(levels)
+        ratio = torch.where(levels > 0, 10 ** (mel.range_db * (levels / 255 - 1) / 10), torch.zeros_like(levels))
+    return ratio * _per_sound(10 ** (peak_db.to(levels) / 10), levels)
 
 
-# ------------------------------------------------------------------------------------------------- slices and bands
-@dataclass(frozen=True)
-class _Slice:
-    """One slice length of the analysis: its window, the rows it reads, and the bins that are its own to write.
-
-    Inside, frames come before bins and rows, (n, n_frames, …), as the FFT wants them.
-    """
-
-    mel: MelSettings
-    window: Tensor  # (n_fft,)
-    bank: Tensor  # (bins, rows) weights of a band's sum
-    spread: Tensor  # (rows, bins) a row's correction shared out over the bins, each bin's weights sum to its zone
-    rows: slice
-
-    def stft(self, waveforms: Tensor) -> Tensor:
-        """(n, length) to (n, n_frames, bins) complex64; a frame every hop_length samples, length // hop_length + 1."""
-        n_fft = len(self.window)
-        left = n_fft // 2 if self.mel.center else 0
-        mode = self.mel.pad_mode if left < waveforms.shape[1] else "constant"
-        framed = torch.nn.functional.pad(waveforms[:, None], (left, n_fft - left), mode=mode)[:, 0]
-        frames = framed.unfold(1, n_fft, self.mel.hop_length)[:, : waveforms.shape[1] // self.mel.hop_length + 1]
-        return torch.fft.rfft(frames * self.window)
-
-    def istft(self, spectrum: Tensor, length: int) -> Tensor:
-        """Least-squares overlap-add of (n, n_frames, bins) to (n, length): Griffin & Lim (1984), equation 6."""
-        n_fft, hop_length = len(self.window), self.mel.hop_length
-        frames = torch.fft.irfft(spectrum, n=n_fft) * self.window
-        left = n_fft // 2 if self.mel.center else 0
-        whole = _overlap_add(frames, hop_length) / _overlap(self.mel, n_fft, spectrum.shape[1], spectrum.device)
-        return whole[:, left : left + length]
-
-    def bands(self, spectrum: Tensor) -> Tensor:
-        """Band power (n, n_frames, rows) of an STFT."""
-        energy = spectrum.real.square() + spectrum.imag.square()
-        return (energy if self.mel.power == 2 else energy.pow(self.mel.power / 2)) @ self.bank
-
-    def meet(self, waveforms: Tensor, wanted: Tensor, floor: Tensor) -> Tensor:
-        """This slice's share of the waveforms, with each band scaled toward `wanted` (n, n_frames, rows)."""
-        spectrum = self.stft(waveforms)
-        ratio = ((wanted + floor) / (self.bands(spectrum) + floor)).pow(1 / self.mel.power).clamp(NARROWEST, WIDEST)
-        return self.istft(spectrum * (ratio @ self.spread), waveforms.shape[1])
+def _per_sound(values: Tensor, like: Tensor) -> Tensor:
+    """One number a sound, (n,), to be multiplied with something of the shape of `like`."""
+    return values.view(-1, *[1] * (like.dim() - 1))
 
 
-def _overlap_add(frames: Tensor, hop_length: int) -> Tensor:
-    """(n, n_frames, n_fft) frames laid `hop_length` apart and summed: (n, (n_frames - 1) · hop_length + n_fft).
-
-    By whole hops, because `fold` is ten times slower on a CPU.
-    """
-    n, n_frames, n_fft = frames.shape
-    hops = -(-n_fft // hop_length)
-    parts = torch.nn.functional.pad(frames, (0, hops * hop_length - n_fft)).view(n, n_frames, hops, hop_length)
-    summed = frames.new_zeros(n, n_frames + hops - 1, hop_length)
-    for hop in range(hops):
-        summed[:, hop : hop + n_frames] += parts[:, :, hop]
-    return summed.view(n, -1)[:, : (n_frames - 1) * hop_length + n_fft]
-
-
-@lru_cache(maxsize=16)
-def _slices(mel: MelSettings, device: torch.device) -> tuple[_Slice, ...]:
-    """The one or two slice lengths of `mel`, with all that they need, on `device`."""
-    edges = torch.tensor(mel.band_edges_hz, dtype=torch.float64)
-    of_row = [mel.n_fft_of_row(row) for row in range(mel.n_mels)]
-    bass_rows = sum(n_fft != mel.n_fft for n_fft in of_row)
-    slices = []
-    for rows in (slice(0, bass_rows), slice(bass_rows, mel.n_mels)):
-        if rows.start == rows.stop:
-            continue
-        n_fft = of_row[rows.start]
-        bins_hz = torch.linspace(0, mel.sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
-        peaked = _triangles(edges[rows.start : rows.stop + 2], bins_hz, widened=mel.norm == "mean",
-                            whole=(rows.start == 0, rows.stop == mel.n_mels))
-        zone = torch.ones_like(bins_hz)
-        if mel.norm != "mean":  # of what lies beyond the rows the picture says nothing: it is silent
-            zone = ((bins_hz > mel.f_min) & (bins_hz < mel.f_max)).double()
-        if bass_rows:
-            above = ((bins_hz - mel.bass_hz) / (2 * ZONE_HZ) + 0.5).clamp(0, 1)
-            zone = zone * (above if n_fft == mel.n_fft else 1 - above)
-        slices.append(_Slice(
-            mel=mel, rows=rows, window=_window(mel, n_fft).to(device),
-            bank=_normed(peaked, edges[rows.start : rows.stop + 2], mel.norm).float().T.contiguous().to(device),
-            spread=(_shared_out(peaked) * zone).float().to(device)))
-    return tuple(slices)
-
-
-def _triangles(edges_hz: Tensor, bins_hz: Tensor, *, widened: bool, whole: tuple[bool, bool]) -> Tensor:
-    """Triangles of height 1 over the bins, (rows, bins); `widened`, the outermost rows take all beyond them."""
-    left, peak, right = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
-    rising, falling = (bins_hz - left) / (peak - left), (right - bins_hz) / (right - peak)
-    triangles = torch.minimum(rising, falling).clamp_min(0)
-    if widened and whole[0]:
-        triangles[0, bins_hz <= edges_hz[1]] = 1
-    if widened and whole[1]:
-        triangles[-1, bins_hz >= edges_hz[-2]] = 1
-    return triangles
-
-
-def _normed(triangles: Tensor, edges_hz: Tensor, norm: str) -> Tensor:
-    """Band weights: 'mean' sums to 1 a row, 'slaney' has area 1 over Hz, 'none' peaks at 1."""
-    if norm == "mean":
-        return triangles / triangles.sum(dim=1, keepdim=True)
-    if norm == "slaney":
-        return triangles * 2 / (edges_hz[2:] - edges_hz[:-2])[:, None]
-    return triangles
-
-
-def _shared_out(triangles: Tensor) -> Tensor:
-    """(rows, bins) weights that interpolate rows over bins; a bin outside all triangles follows its nearest row."""
-    weights = triangles.clone()
-    covered = weights.sum(dim=0) > 1e-9
-    known = covered.nonzero()[:, 0]
-    for bin_index in (~covered).nonzero()[:, 0]:
-        weights[:, bin_index] = weights[:, known[(known - bin_index).abs().argmin()]]
-    return weights / weights.sum(dim=0)
-
-
-def _window(mel: MelSettings, n_fft: int) -> Tensor:
-    """The analysis window (n_fft,), a shorter one centred in it; `normalized`, of energy 1."""
-    shorter = min(mel.win_length or mel.n_fft, n_fft) if n_fft == mel.n_fft else n_fft
-    make = {"hann": torch.hann_window, "hamming": torch.hamming_window, "blackman": torch.blackman_window,
-            "bartlett": torch.bartlett_window, "kaiser": torch.kaiser_window}[mel.window]
-    window, before = make(shorter, dtype=torch.float64), (n_fft - shorter) // 2
-    if mel.normalized:
-        window = window / window.square().sum().sqrt()
-    return torch.nn.functional.pad(window, (before, n_fft - shorter - before)).float()
-
-
-@lru_cache(maxsize=16)
-def _overlap(mel: MelSettings, n_fft: int, n_frames: int, device: torch.device) -> Tensor:
-    """Sum of the squared, overlapped windows, (1, length); never so small that a division could explode."""
-    frames = _window(mel, n_fft).to(device).square().expand(1, n_frames, -1)
-    total = _overlap_add(frames, mel.hop_length)
-    return total.clamp_min(1e-3 * total.max())
+def _darkened(levels: Tensor) -> Tensor:
+    """Levels with what is dark all around made black: a model's black is a few levels off, and all of it would hiss."""
+    side = AROUND // 2
+    around = torch.nn.functional.pad(levels.flatten(0, -3)[:, None], (side, side, side, side), mode="replicate")
+    mean = torch.nn.functional.avg_pool2d(around, AROUND, stride=1).view(levels.shape)
+    return levels * ((mean - DARK) / (DIM - DARK)).clamp(0, 1)

@@ -3,7 +3,7 @@
 A loaded pipeline is kept between calls, one at a time, because loading takes longer than making a sound.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from studio import presets
 from studio.engine import devices
 from studio.errors import StudioError
 from studio.files import read_json
-from studio.settings import MelSettings, from_dict
+from studio.knobs import from_dict
+from studio.settings import MelSettings
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "embedded_base"
 MEL_FILE = "mel.json"  # beside model_index.json; bases from elsewhere have none
@@ -109,10 +110,13 @@ def open_base(name: str, device: str = "auto", mixed_precision: str = "auto") ->
 
 
 def mel_of(folder: Path, name: str, pipeline: StableDiffusionPipeline) -> MelSettings:
-    """The mel settings of a base's pictures: its own `mel.json`, else the one-shot preset of its picture size."""
+    """The mel settings of a base's pictures: its own `mel.json`, else Riffusion's or a one-shot preset."""
     if (folder / MEL_FILE).is_file():
         return from_dict(MelSettings, read_json(folder / MEL_FILE), where=str(folder / MEL_FILE))
     size = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+    riffusion = presets.load("mel", "riffusion")
+    if "riffusion" in name.lower() and size == riffusion.n_mels:  # the name is all that tells
+        return replace(riffusion, whole=False)
     if f"one-shot-{size}" not in presets.names("mel"):
         raise StudioError(f"base {name!r} makes pictures of {size}×{size}, for which there is no one-shot-{size} "
                           f"preset; put a {MEL_FILE} with mel settings into its folder")

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.engine import crossfade, denoising, loras, mel as codec
-from studio.engine.latents import blackened, noise_for, pixels_from_latents
+from studio.engine import crossfade, denoising, devices, loras, mel as codec
+from studio.engine.latents import noise_for, pixels_from_latents
 from studio.engine.library import Take, keep_sound, recipe_for, with_seed
 from studio.engine.models import Base, check_fits, load_base
 from studio.engine.wav_stream import WavStream
@@ -185,7 +185,8 @@ def _plan(samples: int, longest: int, loop: bool) -> tuple[list[int], int]:
 def _window(way: _Way, settings: MorphSettings, number: int, count: int, gain: "_Gain", report: Report) -> Tensor:
     """The sound (mel.samples,) of a track's window: along the way, in a loop there and back."""
     place = 1 - abs(1 - 2 * number / count) if settings.loop else number / max(1, count - 1)
-    pixels = blackened(_picture(way, settings, place, report)[None])
+    pixels = _picture(way, settings, place, report)[None]
+    pixels = pixels.to(devices.for_audio(pixels.device))
     return gain(codec.decode(pixels, torch.zeros(1, device=pixels.device), way.mel, report=report)[0].cpu())
 
 

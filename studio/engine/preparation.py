@@ -13,8 +13,9 @@ from studio.engine import audio, captions, picture
 from studio.engine.dataset import AUDIO, IMAGES, append_rows, open_or_none, write_settings
 from studio.errors import StudioError
 from studio.files import slug
+from studio.knobs import as_dict
 from studio.progress import Progress, Report, silent
-from studio.settings import MelSettings, OneShot, PrepareSettings, as_dict
+from studio.settings import MelSettings, OneShot, PrepareSettings
 
 SILENT_DB = -80.0  # dBFS; a peak below is no sound
 BATCH = 16  # sounds between two writings of the rows
@@ -123,7 +124,7 @@ def prepare(sources: Sequence[Path], folder: Path, mel: MelSettings, settings: P
 # ----------------------------------------------------------------------------------------------------------- one sound
 @dataclass(frozen=True)
 class _Sound:
-    """A sound on its way in: (mel.samples,) at mel.sample_rate, and its row without file names."""
+    """A sound on its way in: (mel.samples,) or (2, mel.samples) at mel.sample_rate, and its row without file names."""
 
     waveform: Tensor
     row: OneShot
@@ -135,23 +136,23 @@ def _prepared(path: Path, root: Path, mel: MelSettings, settings: PrepareSetting
     Trimmed and cut before it is resampled, so that an hour of recording costs no more than the second that is kept.
     """
     waveform, sample_rate = audio.read(path)
-    mono = audio.to_mono(waveform, settings.channels)
-    if _peak_db(mono) < SILENT_DB:
+    sound = audio.to_sides(waveform, stereo=mel.stereo, channels=settings.channels)
+    if _peak_db(sound) < SILENT_DB:
         raise StudioError(f"{path}: is silent (its peak is below {SILENT_DB:g} dBFS); leave it out or record it louder")
-    trimmed = audio.trim(mono, sample_rate, settings)
-    duration = len(trimmed) / sample_rate
+    trimmed = audio.trim(sound, sample_rate, settings)
+    duration = trimmed.shape[-1] / sample_rate
     if duration * 1000 < settings.min_ms:
         raise StudioError(f"{path}: is {duration * 1000:.1f} ms long, shorter than min_ms {settings.min_ms:g}; "
                           "lower min_ms or leave it out")
     enough = math.ceil((mel.duration + 0.1) * sample_rate)
-    resampled = audio.resample(trimmed[:enough], sample_rate, mel.sample_rate)
+    resampled = audio.resample(trimmed[..., :enough], sample_rate, mel.sample_rate)
     fade = round(settings.fade_out_ms / 1000 * mel.sample_rate)
     fitted = audio.fit(resampled, mel.samples, fade)
     if _peak_db(fitted) < SILENT_DB:
         raise StudioError(f"{path}: is silent for its first {mel.duration:.2f} s, which is all that the picture holds; "
                           "turn trim on or cut the silence off")
     loud, gain_db = audio.normalise(fitted)
-    found = captions.caption_of(path, root, trimmed, sample_rate)
+    found = captions.caption_of(path, root, audio.to_mono(trimmed) if mel.stereo else trimmed, sample_rate)
     text = " ".join(settings.caption.replace("{auto}", found).split()) or found
     row = OneShot(text=text, source=_told(path.absolute()), gain_db=round(gain_db, 4), duration=round(duration, 6))
     return _Sound(loud, row)
@@ -159,7 +160,7 @@ def _prepared(path: Path, root: Path, mel: MelSettings, settings: PrepareSetting
 
 def _peak_db(waveform: Tensor) -> float:
     """Peak in dBFS; -inf for silence."""
-    peak = float(waveform.abs().max()) if len(waveform) else 0.0
+    peak = float(waveform.abs().max()) if waveform.numel() else 0.0
     return 20 * math.log10(peak) if peak else -math.inf
 
 

@@ -26,8 +26,9 @@ from studio.engine.dataset import Dataset
 from studio.engine.latents import latents_from_pixels
 from studio.engine.models import Base, check_fits, open_base
 from studio.errors import Cancelled, StudioError
+from studio.knobs import as_dict
 from studio.progress import Progress, Report, silent
-from studio.settings import MelSettings, OneShot, TrainSettings, as_dict
+from studio.settings import MelSettings, OneShot, TrainSettings
 
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 ALL = [*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2", "conv_shortcut",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from studio.engine import audio, crossfade, denoising, devices, loras, masks, mel as codec
-from studio.engine.latents import blackened, latents_from_pixels, noise_for, pixels_from_latents
+from studio.engine.latents import latents_from_pixels, noise_for, pixels_from_latents
 from studio.engine.library import recipe_for, with_seed
 from studio.engine.models import Base, check_fits, load_base
 from studio.progress import Progress, Report, silent
@@ -118,7 +118,7 @@ def repaint(base: Base, pixels: Tensor, noise: Tensor, guides: Tensor, settings:
     original = latents_from_pixels(base, pixels)
     small = torch.nn.functional.adaptive_avg_pool2d(anew[:, None], noise.shape[-2:]).to(noise.dtype)
     latents = denoising.denoise(base, noise, guides, settings, original=original, anew=small, report=report)
-    fresh = blackened(pixels_from_latents(base, latents)).to(pixels.device)
+    fresh = pixels_from_latents(base, latents).to(pixels.device)
     return pixels + anew * (fresh - pixels)
 
 
@@ -137,7 +137,8 @@ def _remade(base: Base, mel: MelSettings, waveform: Tensor, anew: Tensor, plan: 
             seeds = [settings.seed + each.number for each, is_busy in zip(batch, busy, strict=True) if is_busy]
             noise = noise_for(base, mel, seeds)
             fresh = repaint(base, pixels[busy], noise, guides, settings, anew=masked[busy], report=report)
-            made[busy] = _decoded(fresh, pixels[busy], peak_db[busy], masked[busy], mel, report)
+            loudest = sounds[busy].abs().amax(dim=1) if settings.strength == 0 else None  # else nobody knows it
+            made[busy] = _decoded(fresh, pixels[busy], peak_db[busy], masked[busy], mel, report, loudest)
         yield from zip(batch, made, strict=True)
         report(Progress("transform", first + len(batch), len(plan)))
 
@@ -148,7 +149,8 @@ def _part(anew: Tensor, window: Window, mel: MelSettings) -> Tensor:
     return torch.nn.functional.pad(part[None], (0, mel.n_frames - part.shape[1]), mode="replicate")[0]
 
 
-def _decoded(fresh: Tensor, pixels: Tensor, peak_db: Tensor, anew: Tensor, mel: MelSettings, report: Report) -> Tensor:
+def _decoded(fresh: Tensor, pixels: Tensor, peak_db: Tensor, anew: Tensor, mel: MelSettings, report: Report,
+             loudest: Tensor | None = None) -> Tensor:
     """New pictures as sounds (n, mel.samples) at the old ones' level: their loudest columns get the same power."""
     device = devices.for_audio(fresh.device)
     fresh, peak_db = fresh.to(device), peak_db.to(device)
@@ -157,11 +159,11 @@ def _decoded(fresh: Tensor, pixels: Tensor, peak_db: Tensor, anew: Tensor, mel: 
     after = _loudest(power, mel)
     gain = torch.where(after > 0, before / after.clamp_min(1e-30), 1.0).clamp(LEAST_GAIN, MOST_GAIN)
     level = gain[:, None, None] ** anew.to(device).flip(1)  # power lies with its lowest band first
-    return codec.invert(power * level, mel, report=report).cpu()
+    return codec.invert(power * level, mel, loudest=loudest, report=report).cpu()
 
 
 def _loudest(power: Tensor, mel: MelSettings) -> Tensor:
     """Energy of the loudest column of each band power (n, n_mels, n_frames), in any one unit: (n,)."""
     edges_hz = torch.tensor(mel.band_edges_hz, device=power.device)
     widths = torch.ones_like(edges_hz[2:]) if mel.norm == "none" else edges_hz[2:] - edges_hz[:-2]
-    return (power * widths[:, None]).sum(dim=1).amax(dim=1)
+    return (power[:, mel.rows_of_bass :] * widths[:, None]).sum(dim=1).amax(dim=1)  # the bass once

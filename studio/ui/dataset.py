@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 HEADERS = ["use", "caption", "weight", "seconds", "picture"]
 KINDS = ["bool", "str", "number", "number", "str"]
 DEMO_KIT, DEMO_DATASET = "demo kit", "demo_kit"
+FIRST_PRESET = "one-shot-128"
 FIRST = note("No sounds here yet. Drop some on the left, or give a folder, and press Prepare; "
              "or load the demo kit.", tone="next")
 
@@ -41,7 +42,9 @@ def build(studio: Studio, tab: gr.Tab) -> None:
             folder = gr.Textbox(label="Or a folder", info="All sounds in it and in the folders inside it.",
                                 placeholder="path of a folder on this machine", elem_id="dataset-folder")
             preset = gr.Dropdown(label="Picture", info="How sounds become pictures; a dataset keeps to one.",
-                                 choices=_presets(), value=_presets()[0][1], interactive=True, elem_id="dataset-preset")
+                                 choices=studio.mel_presets(), value=FIRST_PRESET, interactive=True,
+                                 elem_id="dataset-preset")
+            studio.preset_lists.append(preset)
             with gr.Accordion("How sounds are prepared", open=False):
                 form = Form(PrepareSettings, prefix="prepare")
             with gr.Row():
@@ -153,7 +156,7 @@ class Bench:
 
     def _prepare(self, name: str, gather: Any, preset: str, values: Sequence[Any], request: gr.Request) -> Any:
         folder, settings = self.studio.dataset_folder(name), self.form.read(values)
-        mel = presets.load("mel", preset)
+        mel = presets.load("mel", preset, self.studio.workspace)
         if (folder / "dataset.json").is_file():
             mel = engine.dataset.load(folder).mel
 
@@ -171,10 +174,6 @@ class Bench:
         yield [gr.update(choices=self.studio.datasets(), value=folder.name), gr.update(visible=not there),
                _summary(prepared) if prepared else note("Stopped. What was done is kept."),
                _rows(engine.dataset.load(folder)) if there else []]
-
-
-def _presets() -> list[tuple[str, str]]:
-    return [(presets.about("mel", name), name) for name in presets.names("mel")]
 
 
 def _buttons(*, working: bool) -> list[Any]:

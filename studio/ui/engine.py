@@ -7,7 +7,8 @@ import importlib
 import threading
 from types import ModuleType
 
-HEAVY = ("picture", "preparation", "generation", "kit")  # with what these import, everything that a handler needs
+# with what these import, everything that a handler needs
+HEAVY = ("round_trip", "picture_batch", "preparation", "generation", "kit")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -22,8 +22,7 @@ def label(field: dataclasses.Field) -> str:
 
 def described(kind: type) -> list[dict[str, Any]]:
     """Every field of a settings class as plain data, for controls that are drawn in the browser."""
-    return [dict(name=field.name, label=label(field), type=_plain(field.type), default=field.default,
-                 **{key: field.metadata.get(key) for key in ("help", "low", "high", "step", "choices", "advanced")})
+    return [dict(field.metadata, name=field.name, label=label(field), type=_plain(field.type), default=field.default)
             for field in dataclasses.fields(kind)]
 
 

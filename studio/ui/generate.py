@@ -16,7 +16,7 @@ from studio.ui import engine
 from studio.ui.components.note import Note, note, working
 from studio.ui.components.pads import Pad, Pads
 from studio.ui.form import Form
-from studio.ui.spectrogram import image_uri
+from studio.ui.laboratory import image_uri
 from studio.ui.studio import QUEUED, QUICK, Studio
 from studio.ui.toasts import told
 from studio.ui.work import watched

@@ -19,11 +19,13 @@ KEPT = 16  # sounds; a few seconds of audio each
 
 @dataclass
 class Sound:
-    """A decoded sound, mono, and what it became at other rates."""
+    """A decoded sound, mixed and with both its sides, and what it became at another rate."""
 
     name: str
     sample_rate: int
-    waveforms: "dict[int, Tensor]" = field(default_factory=dict)  # sample_rate → (samples,)
+    mono: "Tensor"  # (samples,)
+    sides: "Tensor"  # (2, samples)
+    resampled: "dict[tuple[int, bool], Tensor]" = field(default_factory=dict)  # (sample_rate, stereo) → the last one
 
 
 class Sounds:
@@ -34,35 +36,43 @@ class Sounds:
         self._lock = threading.Lock()  # the preview asks from several threads
 
     def read(self, path: Path) -> str:
-        """Decode a sound file as preparing does (mono, trimmed, normalised); returns its token."""
+        """Decode a sound file as preparing does (trimmed, normalised); returns its token."""
         waveform, sample_rate = engine.audio.read(path)
-        mono = engine.audio.to_mono(waveform)
-        trimmed = engine.audio.trim(mono, sample_rate, PrepareSettings())
-        normalised, _ = engine.audio.normalise(trimmed)
-        return self.keep(normalised, sample_rate, Path(path).stem)
+        mono, sides = engine.audio.to_mono(waveform), _sides(waveform)
+        prepared = [engine.audio.normalise(engine.audio.trim(each, sample_rate, PrepareSettings()))[0]
+                    for each in (mono, sides)]
+        return self._add(Sound(Path(path).stem, sample_rate, *prepared))
 
     def keep(self, waveform: "Tensor", sample_rate: int, name: str) -> str:
-        """Keep a waveform (samples,) and return its token."""
-        token = secrets.token_urlsafe(12)
-        with self._lock:
-            self._by_token[token] = Sound(name, sample_rate, {sample_rate: waveform})
-            while len(self._by_token) > KEPT:
-                self._by_token.popitem(last=False)
-        return token
+        """Keep a waveform (samples,) or (2, samples) as it is and return its token."""
+        stereo = waveform.dim() == 2
+        return self._add(Sound(name, sample_rate, mono=engine.audio.to_mono(waveform) if stereo else waveform,
+                               sides=waveform if stereo else _sides(waveform[None])))
 
     def name(self, token: str) -> str:
         """The name of a kept sound."""
         return self._sound(token).name
 
-    def at(self, token: str, sample_rate: int) -> "Tensor":
-        """The sound (samples,) at a rate; resampled once a rate."""
+    def at(self, token: str, sample_rate: int, stereo: bool = False) -> "Tensor":
+        """The sound at a rate, (samples,) or with both sides (2, samples); resampled once a rate."""
         sound = self._sound(token)
+        original = sound.sides if stereo else sound.mono
+        if sample_rate == sound.sample_rate:
+            return original
         with self._lock:
-            if sample_rate not in sound.waveforms:
-                original = sound.waveforms[sound.sample_rate]
+            wanted = sample_rate, stereo
+            if wanted not in sound.resampled:
                 resampled = engine.audio.resample(original, sound.sample_rate, sample_rate)
-                sound.waveforms = {sound.sample_rate: original, sample_rate: resampled}  # a slider passes many rates
-            return sound.waveforms[sample_rate]
+                sound.resampled = {wanted: resampled}  # a slider passes many rates
+            return sound.resampled[wanted]
+
+    def _add(self, sound: Sound) -> str:
+        token = secrets.token_urlsafe(12)
+        with self._lock:
+            self._by_token[token] = sound
+            while len(self._by_token) > KEPT:
+                self._by_token.popitem(last=False)
+        return token
 
     def _sound(self, token: str) -> Sound:
         with self._lock:
@@ -70,3 +80,8 @@ class Sounds:
                 raise StudioError("this sound is no longer held; choose it again")
             self._by_token.move_to_end(token)
             return self._by_token[token]
+
+
+def _sides(waveform: "Tensor") -> "Tensor":
+    """(channels, samples) as (2, samples): the first two channels, or one on both sides."""
+    return waveform[:2] if len(waveform) > 1 else waveform.expand(2, -1)

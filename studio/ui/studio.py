@@ -6,6 +6,8 @@ from pathlib import Path
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
+from studio import presets
+from studio.errors import StudioError
 from studio.files import slug
 from studio.ui.sounds import Sounds
 from studio.workspace import Workspace
@@ -22,6 +24,7 @@ class Studio:
     guest : the page is open to others: no path, no training, nothing of the user's but what the tab makes
     timer : ticks while the page is open; every three seconds, or every second while a training runs
     base  : the control that holds the base model of generation, once the tab has made it
+    preset_lists : the controls that choose among mel presets by name and sentence, as the tabs have made them
     """
 
     workspace: Workspace
@@ -29,11 +32,24 @@ class Studio:
     timer: gr.Timer
     guest: bool = False
     base: gr.Textbox | None = None
+    preset_lists: list[gr.Dropdown] = field(default_factory=list)
     sounds: Sounds = field(default_factory=Sounds)
 
     def datasets(self) -> list[str]:
         """Names of the datasets in the workspace."""
         return sorted(path.parent.name for path in self.workspace.datasets.glob("*/dataset.json"))
+
+    def mel_presets(self) -> list[tuple[str, str]]:
+        """What a list of mel presets shows, and the names that it means: the built-in ones, then the user's own."""
+        return [(" · ".join(filter(None, (name, self.mel_preset_about(name)))), name)
+                for name in presets.names("mel", self.workspace)]
+
+    def mel_preset_about(self, name: str) -> str:
+        """The sentence of a mel preset, or what is wrong with it: one damaged file must not close the page."""
+        try:
+            return presets.about("mel", name, self.workspace)
+        except StudioError as error:
+            return str(error)
 
     def dataset_folder(self, name: str | None) -> Path:
         """The folder of a dataset by its name, never outside the workspace."""

@@ -12,8 +12,9 @@ from studio.engine.base import judge, recipe
 from studio.engine.base.plan import STAGES, Plan
 from studio.errors import Cancelled, StudioError
 from studio.files import read_json, write_json
+from studio.knobs import from_dict
 from studio.progress import Progress, Report
-from studio.settings import MelSettings, from_dict
+from studio.settings import MelSettings
 
 VERBS = ("refine", "snapshot", "judge")
 FLAGS = ("clips_per_role", "seed", "vae_minutes", "vae_steps", "unet_minutes", "unet_steps", "checkpoint_minutes",

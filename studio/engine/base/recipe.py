@@ -15,8 +15,8 @@ from studio.engine.base import autoencoder, card, denoiser, material, tokenizer
 from studio.engine.base.plan import STAGES, Plan
 from studio.errors import StudioError
 from studio.files import read_json, slug, write_json, write_whole
+from studio.knobs import as_dict
 from studio.progress import Progress, Report, silent
-from studio.settings import as_dict
 
 
 def build(out: Path, work: Path, plan: Plan, *, vae: Path | None = None, last: str = STAGES[-1],
