@@ -168,6 +168,20 @@ def test_the_figures_and_the_attack_appear_beside_it(trip):
         return drawn.getContext('2d').getImageData(0, 0, drawn.width, drawn.height).data.some(each => each > 0); }""")
 
 
+def test_both_sides_of_a_stereo_sound_are_seen_and_heard(lab):
+    lab.set_input_files("#spectrogram-file input[type=file]", wav(channels=2))
+    lab.wait_for_function(f"{SRC}.startsWith('data:image/png')")
+    lab.fill(number("iterations"), "3")
+    lab.check(".mel_controls input[type=checkbox][data-field=stereo]")
+    settle(lab)
+    with Image.open(io.BytesIO(base64.b64decode(lab.get_attribute(".picture", "src").split(",")[1]))) as seen:
+        red, _, blue = numpy.array(seen.convert("RGB")).astype(int).transpose(2, 0, 1)
+    assert (red >= blue).all() and (red > blue).any()  # the left side is the louder one
+    lab.click(".hear")
+    lab.wait_for_selector(".ab_player.ready[data-ready='2']")
+    assert lab.locator(".figure").count() == 5
+
+
 def test_a_round_trip_is_out_of_date_once_the_settings_change(trip):
     assert not trip.locator(".ab_player.stale").count()
     trip.fill(number("range_db"), "70")
