@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run setup test test-all lint bench bench-codec base check clean
+.PHONY: run setup test test-all lint bench bench-codec bench-base base check clean
 
 run: setup  ## start the studio in the browser
 	$(BIN)/python studio.py
@@ -33,6 +33,9 @@ bench: setup  ## how fast it is here
 bench-codec: setup  ## how near sounds come back, ours and others': on the demo kit, or SOUNDS=folder
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python tests/bench_codec.py $(SOUNDS)
+
+bench-base: setup  ## how well a base names drums, obeys words and hurries: the embedded one, or BASE=folder
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_base.py $(BASE)
 
 base: setup  ## train the embedded base from nothing into build/ (hours on a CPU; goes on where it was interrupted)
 	$(BIN)/python -m studio.engine.base --out build/embedded_base --work build/base-work

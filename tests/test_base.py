@@ -9,20 +9,25 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from safetensors.torch import load_file
 
-from studio.engine import synth
-from studio.engine.base import autoencoder, denoiser, judge, material, recipe, tokenizer
+from studio.engine import audio, dataset, mel, preparation, synth
+from studio.engine.base import autoencoder, critic, denoiser, judge, material, obedience, recipe, tokenizer
 from studio.engine.base.__main__ import main
-from studio.engine.base.plan import Plan
+from studio.engine.base.course import Budget, Course
+from studio.engine.base.plan import LIBRARY_ROLE, Plan
+from studio.engine.synth.draws import Draws
+from studio.engine.synth.kit import render
+from studio.engine.synth.words import measure, true_words
 from studio.errors import Cancelled, StudioError
 from studio.files import read_json
 from studio.knobs import from_dict
 from studio.progress import Progress
-from studio.settings import MelSettings
+from studio.settings import MelSettings, PrepareSettings
 
+RATE = 44100
 SMALL = Plan(mel=MelSettings(n_mels=32, n_frames=32, hop_length=347, n_fft=2048), roles=synth.ROLES[:2],
              clips_per_role=4, held_out_per_role=3, vocabulary=600, text_width=16, text_layers=1, text_hidden=16,
              vae_channels=(8, 8, 8, 8), vae_groups=4, vae_batch=2, vae_crop=16, vae_steps=3, decoder_steps=2,
@@ -225,9 +230,68 @@ def test_silence_that_comes_back_darker_than_black_costs_nothing_and_grey_does()
     assert costs[0] == costs[1] == 0 < costs[2]
 
 
-def test_timesteps_cover_the_whole_range():
-    timesteps = denoiser.stratified_timesteps(10, torch.Generator().manual_seed(1))
-    assert [int(each) // 100 for each in timesteps] == list(range(10))
+def test_the_maker_pays_for_copies_and_the_critic_for_its_own_mistakes():
+    judge_of_grain = critic.build()
+    pictures, copies = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32, requires_grad=True)
+    for_maker, for_critic = critic.losses(judge_of_grain, pictures, copies)
+    for_critic.backward()
+    assert copies.grad is None and all(each.grad.abs().sum() > 0 for each in judge_of_grain.parameters())
+    judge_of_grain.zero_grad()
+    for_maker.backward()
+    assert copies.grad.abs().sum() > 0 and all(each.grad is None for each in judge_of_grain.parameters())
+
+
+def test_a_critic_learns_to_tell_grain_from_blur():
+    torch.manual_seed(0)
+    judge_of_grain, dice = critic.build(), torch.Generator().manual_seed(1)
+    optimizer = torch.optim.AdamW(judge_of_grain.parameters(), 2e-3)
+    for _ in range(40):
+        grain = torch.rand(4, 1, 32, 32, generator=dice)
+        _, for_critic = critic.losses(judge_of_grain, grain, torch.nn.functional.avg_pool2d(grain, 3, 1, 1))
+        optimizer.zero_grad()
+        for_critic.backward()
+        optimizer.step()
+    assert for_critic < 0.5  # two told apart by nothing cost 2
+
+
+def test_the_learning_rate_holds_and_then_falls():
+    course = Course("unet", torch.nn.ModuleDict(dict(one=torch.nn.Linear(1, 1))),
+                    Budget(0, 100, 1e-3, 0.02, 0, 1.0, hold=0.75), {}, seed=1, device="cpu")
+    rates = []
+    for course.step in (0, 40, 75, 90, 100):
+        rates.append(course._rate())
+    assert rates[:3] == [1e-3] * 3 and 1e-3 > rates[3] > rates[4] == pytest.approx(2e-5)
+
+
+def test_nearly_clean_latents_weigh_less_and_noisy_ones_fully():
+    weights = denoiser.loss_weights(DDPMScheduler(**denoiser.NOISE).alphas_cumprod, 5.0)
+    assert (weights[400:] == 1).all() and weights[0] < 0.01 and (weights.diff() >= 0).all()
+
+
+def test_roles_that_differ_much_among_themselves_weigh_less():
+    captions = [synth.Caption(role, (role,), ()) for role in ("ride", "clap") for _ in range(8)]
+    latents = torch.randn(16, 4, 2, 2, generator=torch.Generator().manual_seed(1)) * torch.tensor(3.0)
+    latents[8:] /= 3
+    weights = denoiser.role_weights(latents.half(), captions)
+    assert weights.mean().item() == pytest.approx(1)
+    assert (weights[8] / weights[0]).item() == pytest.approx(3, rel=0.3)
+
+
+def test_the_words_reach_every_block_not_only_those_with_attention():
+    unet = denoiser.build_unet(SMALL)
+    noise, ids = torch.randn(1, 4, 4, 4), torch.zeros(1, dtype=torch.long)
+    embeddings = []
+    unet.down_blocks[0].resnets[0].time_emb_proj.register_forward_hook(lambda _, given, __: embeddings.append(given[0]))
+    for states in torch.randn(2, 1, 6, SMALL.text_width):
+        unet(noise, ids, encoder_hidden_states=states)
+    assert not torch.allclose(*embeddings)
+
+
+def test_timesteps_cover_the_whole_range_and_favour_the_noisy():
+    timesteps = denoiser.stratified_timesteps(1000, torch.Generator().manual_seed(1))
+    assert timesteps.min() < 10 and timesteps.max() >= 999
+    shares = timesteps.div(100, rounding_mode="floor").bincount(minlength=10) / 1000
+    assert (shares.diff() >= 0).all() and 0.03 > shares[0] > 0 and 0.14 < shares[9] < 0.17
 
 
 def test_material_is_not_made_twice(made, tmp_path):
@@ -240,6 +304,45 @@ def test_material_is_not_made_twice(made, tmp_path):
     assert learned.pixels.shape == (4, 32, 32) and len(learned.captions) == 4
     assert learned.captions[0].text(random.Random(1))
     assert not torch.equal(learned.pixels[:3], material.load(tmp_path, "held_out", plan).pixels)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of 44 sounds."""
+    folder = tmp_path_factory.mktemp("library")
+    for number, (stem, waveform) in enumerate(synth.demo_kit()[:44]):
+        audio.write(folder / "sounds" / f"{stem} {number}.wav", waveform[None], RATE)
+    preparation.prepare([folder / "sounds"], folder / "dataset", SMALL.mel, PrepareSettings())
+    return folder / "dataset"
+
+
+def of_library(folder: Path) -> Plan:
+    return dataclasses.replace(SMALL, dataset=str(folder), roles=(LIBRARY_ROLE,))
+
+
+def test_a_library_takes_the_place_of_the_synthesiser(library, tmp_path):
+    plan = of_library(library)
+    assert Plan.of_library(library, SMALL.mel, vae_crop=16).roles == plan.roles
+    recipe.build(tmp_path / "out", tmp_path / "work", plan)
+    learned = material.load(tmp_path / "work" / "material", "train", plan)
+    held_out = material.load(tmp_path / "work" / "material", "held_out", plan)
+    assert len(held_out.pixels) == 3 and len(learned.pixels) == 41
+    assert any("snare" in caption.full() for caption in learned.captions)
+    assert all(caption.names[0] and "," not in caption.names[0] for caption in learned.captions)
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "library of sounds" in card and "synthesiser" not in card
+    assert load(tmp_path / "out")("kick", num_inference_steps=2, output_type="pt").images.isfinite().all()
+
+
+def test_a_library_that_does_not_fit_or_is_too_small_is_refused(library, tmp_path):
+    with pytest.raises(StudioError, match="other mel settings"):
+        material.make(tmp_path, dataclasses.replace(of_library(library), mel=MelSettings()))
+    rows = dataset.load(library).one_shots
+    few = tmp_path / "few"
+    shutil.copytree(library, few)
+    dataset.revise(few, [dataclasses.replace(row, enabled=False) for row in rows[:10]])
+    with pytest.raises(StudioError, match="34 sounds are too few"):
+        material.make(tmp_path, of_library(few))
 
 
 def test_the_judge_learns_to_tell_roles(made):
@@ -261,6 +364,49 @@ def test_the_spread_of_equal_pictures_is_zero():
     pixels = torch.randint(0, 256, (1, 8, 8), dtype=torch.uint8)
     assert judge.spread_db(pixels.repeat(3, 1, 1), 90) == 0
     assert judge.spread_db(torch.tensor([0, 255], dtype=torch.uint8)[:, None, None].repeat(1, 8, 8), 90) == 90
+
+
+def test_the_nearest_two_pictures_give_the_least_difference():
+    pixels = torch.stack([torch.full((8, 8), level, dtype=torch.uint8) for level in (0, 85, 255)])
+    assert judge.nearest_db(pixels, 90) == pytest.approx(30)
+
+
+def drawn(role: str, count: int = 48) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """What is true of some synthesised sounds, and their pictures."""
+    waveforms, traits, pitch_hz = render(Draws(count, RATE, 5, sample_rate=RATE), role)
+    return true_words(role, measure(waveforms, RATE), traits, pitch_hz), mel.encode(waveforms, MelSettings())[0]
+
+
+@pytest.mark.parametrize(("scale", "role"), [(0, "snare"), (1, "conga"), (2, "closed hat"), (3, "808")])
+def test_a_scale_agrees_with_what_the_words_mean(scale, role):
+    chosen, (true, pixels) = obedience.SCALES[scale], drawn(role)
+    figure = chosen.figure(pixels, 90.0)
+    under, over = figure[true[chosen.under]], figure[true[chosen.over]]
+    assert len(under) and len(over)
+    assert (over[:, None] > under[None]).float().mean() > 0.7
+
+
+def test_words_that_are_obeyed_correlate_and_words_that_are_ignored_do_not():
+    dice = torch.Generator().manual_seed(1)
+
+    def obeys(prompt: str, count: int) -> torch.Tensor:
+        frames = {"short": 8, "long": 28}.get(prompt.split()[0], 16)
+        pixels = torch.zeros(count, 32, 32, dtype=torch.uint8)
+        pixels[:, 20, :frames] = 255
+        return pixels
+
+    def ignores(prompt: str, count: int) -> torch.Tensor:
+        return torch.randint(0, 256, (count, 32, 32), generator=dice, dtype=torch.uint8)
+
+    assert obedience.obedience(obeys, 90.0, 4)["short/long"]["mean"] > 0.9
+    assert abs(obedience.obedience(ignores, 90.0, 4)["dark/bright"]["mean"]) < 0.5
+
+
+def test_ties_share_a_rank():
+    one = torch.tensor([0.0, 0, 1, 1])
+    assert obedience.rank_correlation(one, torch.tensor([1.0, 1, 5, 5])) == pytest.approx(1)
+    assert obedience.rank_correlation(one, -one) == pytest.approx(-1)
+    assert obedience.rank_correlation(one, torch.ones(4)) == 0
 
 
 def test_the_command_says_what_is_wrong_in_one_line(made, tmp_path, capsys):

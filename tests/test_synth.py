@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from studio.engine.synth import ROLES, Batch, Caption, demo_kit, synthesise
+from studio.engine.synth.arithmetic import TAU, modes, noise
 from studio.engine.synth.draws import Draws
 from studio.engine.synth.kit import render
 from studio.engine.synth.words import NAMES, SYNONYMS, measure, true_words
@@ -134,9 +135,56 @@ def test_high_clips_sound_higher_than_low_ones(role: str) -> None:
     assert heard[words["high"]].median() > 1.1 * heard[words["low"]].median()
 
 
-def test_low_mid_and_high_toms_stand_in_order() -> None:
-    low, middle, high = (judged(role, 8)[2].median() for role in ("low tom", "mid tom", "high tom"))
-    assert low < middle < high
+def test_low_mid_and_high_toms_and_kicks_keep_apart() -> None:
+    kick, low, middle, high = (judged(role, 40)[2] for role in ("kick", "low tom", "mid tom", "high tom"))
+    assert kick.max() < low.min() and low.max() < middle.min() and middle.max() < high.min()
+
+
+def test_pedal_hats_swell_where_closed_hats_strike() -> None:
+    early = {}
+    for role in ("pedal hat", "closed hat"):
+        energy = judged(role, 40)[1].square()
+        early[role] = (energy[:, :220].sum(1) / energy[:, :2205].sum(1)).median()
+    assert early["closed hat"] > 2 * early["pedal hat"]
+
+
+@pytest.mark.parametrize("role", ["clave", "rim", "closed hat", "pedal hat"])
+def test_after_a_short_sound_there_is_silence(role: str) -> None:
+    _, waveforms, _ = judged(role, 40)
+    assert (waveforms[:, -RATE // 20 :].abs().amax(1) < 10 ** (-70 / 20)).float().mean() > 0.9
+
+
+def test_no_clip_ends_in_a_slow_drift() -> None:
+    for role in ("clap", "snare", "kick"):
+        _, waveforms, _ = judged(role)
+        assert waveforms[:, -RATE // 10 :].mean(1).abs().max() < 0.006
+
+
+def test_driven_clips_are_called_distorted_and_hold_more_overtones() -> None:
+    words, waveforms, pitch_hz = judged("808", 80)
+    spectrum = torch.fft.rfft(waveforms).abs().square()
+    hz = torch.fft.rfftfreq(RATE, 1 / RATE)
+    above = (spectrum * (hz[None] > 2.5 * pitch_hz[:, None])).sum(1) / spectrum.sum(1)
+    assert words["distorted"].any() and words["clean"].any()
+    assert above[words["distorted"]].median() > 2 * above[words["clean"]].median()
+
+
+def test_modes_are_a_sum_of_damped_sines() -> None:
+    draws = Draws(2, 5000, 1, sample_rate=RATE)
+    hz, decays, gains, phases = draws.log(50, 15000, 3), draws.log(0.01, 1, 3), draws.log(0.1, 1, 3), draws.normal(3)
+    t = torch.arange(5000, dtype=torch.float64)[None, None] / RATE
+    wanted = gains[..., None] * torch.exp(-t / decays[..., None].double()) * torch.sin(
+        TAU * hz[..., None].double() * t + phases[..., None].double())
+    assert torch.allclose(modes(draws, hz, decays, gains, phases), wanted.sum(1).float(), atol=2e-3)
+
+
+def test_noise_lies_in_its_band_at_about_unit_level() -> None:
+    draws = Draws(4, RATE, 1, sample_rate=RATE)
+    made = noise(draws, torch.full((4,), 1000.0), torch.full((4,), 4000.0), 8)
+    spectrum, hz = torch.fft.rfft(made).abs().square(), torch.fft.rfftfreq(RATE, 1 / RATE)
+    assert torch.allclose(made.square().mean(1).sqrt(), torch.ones(4), atol=0.1)
+    inside = (hz > 800) & (hz < 5000)
+    assert (spectrum[:, inside].sum(1) / spectrum.sum(1)).min() > 0.9
 
 
 def test_most_clips_get_words_and_some_words_are_withheld() -> None:

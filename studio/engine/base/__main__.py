@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transformers.utils import logging
 
+from studio.engine import dataset
 from studio.engine.base import judge, recipe
 from studio.engine.base.plan import STAGES, Plan
 from studio.errors import Cancelled, StudioError
@@ -17,8 +18,9 @@ from studio.progress import Progress, Report
 from studio.settings import MelSettings
 
 VERBS = ("refine", "snapshot", "judge")
-FLAGS = ("clips_per_role", "seed", "vae_minutes", "vae_steps", "unet_minutes", "unet_steps", "checkpoint_minutes",
-         "device", "threads")
+FLAGS = ("clips_per_role", "seed", "vae_minutes", "vae_steps", "unet_minutes", "unet_steps", "unet_learning_rate",
+         "unet_batch", "checkpoint_minutes", "device", "threads")
+DECODER_FLAGS = ("decoder_minutes", "decoder_steps", "decoder_learning_rate", "decoder_batch", "decoder_critic")
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
                          vae=options.vae, last=options.stop_after, report=lines(options.every))
         elif verb == "refine":
             plan = dataclasses.replace(_kept_plan(options.work), device=options.device,
-                                       decoder_minutes=options.decoder_minutes, decoder_steps=options.decoder_steps)
+                                       **{name: getattr(options, name) for name in DECODER_FLAGS})
             recipe.refine(options.work, plan, report=lines(options.every))
         elif verb == "snapshot":
             recipe.snapshot(options.out, options.work, _kept_plan(options.work))
@@ -54,8 +56,7 @@ def _parser(verb: str) -> argparse.ArgumentParser:
         parser.add_argument("--base", type=Path, required=True, help="the finished base's folder")
         parser.add_argument("--count", type=int, default=8, help="pictures a role")
     elif verb == "refine":
-        parser.add_argument("--decoder-minutes", type=float, default=Plan().decoder_minutes)
-        parser.add_argument("--decoder-steps", type=int, default=0)
+        _add_flags(parser, DECODER_FLAGS)
     else:
         parser.add_argument("--out", type=Path, required=True, help="folder of the finished base")
     if verb in ("refine", "judge"):
@@ -64,16 +65,24 @@ def _parser(verb: str) -> argparse.ArgumentParser:
         parser.add_argument("--every", type=float, default=10.0, help="seconds between two lines of a stage")
     parser.add_argument("--work", type=Path, required=verb != "build", help="folder of all that is on the way")
     if verb == "build":
+        parser.add_argument("--dataset", type=Path, help="learn from this prepared dataset, not from the synthesiser")
         parser.add_argument("--vae", type=Path, help="take this finished autoencoder instead of training one")
         parser.add_argument("--stop-after", choices=STAGES, default=STAGES[-1], help="last stage to run")
-        for name in FLAGS:
-            default = getattr(Plan(), name)
-            parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+        _add_flags(parser, FLAGS)
     return parser
 
 
+def _add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
+    for name in names:
+        default = getattr(Plan(), name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+
+
 def _plan(options: argparse.Namespace) -> Plan:
-    return Plan(**{name: getattr(options, name) for name in FLAGS})
+    values = {name: getattr(options, name) for name in FLAGS}
+    if options.dataset is None:
+        return Plan(**values)
+    return Plan.of_library(options.dataset, dataset.load(options.dataset).mel, **values)
 
 
 def _kept_plan(work: Path) -> Plan:

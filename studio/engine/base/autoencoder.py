@@ -7,6 +7,7 @@ from diffusers import AutoencoderKL
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 
+from studio.engine.base import critic
 from studio.engine.base.course import Budget, Course
 from studio.engine.base.material import floats
 from studio.engine.base.plan import Plan
@@ -15,6 +16,7 @@ from studio.progress import Report, silent
 LATENT_CHANNELS = 4
 WHOLE_FROM = 0.8  # share of the training after which crops give way to whole pictures, as in use
 FOLD_CLIPS = 2000
+LATENT_NOISE = 0.05  # deviation, while the decoder alone learns: a UNet's latents are not exact either
 BLACKER = -1.02  # what black pixels (-1) should come back as or below, so that silence is exact after clipping
 
 
@@ -46,19 +48,32 @@ def train(pixels: Tensor, file: Path, plan: Plan, *, report: Report = silent) ->
     return fold(vae, pixels[order])
 
 
-def refine(vae: AutoencoderKL, pixels: Tensor, file: Path, plan: Plan, *, report: Report = silent) -> AutoencoderKL:
-    """Train a finished autoencoder's decoder further on whole pictures, checkpointing to `file`.
+def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, file: Path, plan: Plan, *,
+           report: Report = silent) -> AutoencoderKL:
+    """Train a finished autoencoder's decoder further, against a critic of its grain, checkpointing to `file`.
 
-    The encoder stays as it is, and with it the latents: a UNet that was trained on them stays right.
+    The encoder stays as it is, and with it the latents (n, 4, rows, frames) of the pictures: a UNet that was trained
+    on them stays right.
     """
     vae.requires_grad_(False).to(plan.device).set_attn_processor(AttnProcessor())
+    torch.manual_seed(plan.seed)
     half = nn.ModuleDict(dict(decoder=vae.decoder, post_quant_conv=vae.post_quant_conv)).requires_grad_(True)
-    budget = Budget(plan.decoder_minutes, plan.decoder_steps, plan.decoder_learning_rate, 0.03, plan.warmup_steps,
+    half["critic"] = critic.build()
+    budget = Budget(plan.decoder_minutes, plan.decoder_steps, plan.decoder_learning_rate, 0.1, plan.warmup_steps,
                     plan.checkpoint_minutes)
     course = Course("decoder", half, budget, plan.fixed(), seed=plan.seed, device=plan.device)
 
     def loss_of(course: Course) -> Tensor:
-        return loss(vae, batch(pixels, plan, course.dice, whole=True).to(plan.device), course.dice)
+        clips = torch.randint(len(pixels), (plan.decoder_batch,), generator=course.dice)
+        clean = latents[clips].float()
+        noisy = clean + LATENT_NOISE * torch.randn(clean.shape, generator=course.dice)
+        pictures = floats(pixels[clips]).to(plan.device)
+        copies = vae.decode(noisy.to(plan.device)).sample.float()
+        # what is dead silent all around is no grain to judge, and may be darker than black
+        heard = nn.functional.max_pool2d(pictures[:, :1], 5, stride=1, padding=2) > -1
+        copy = torch.where(heard, copies.mean(1, keepdim=True).clamp_min(-1), -1.0)
+        for_maker, for_critic = critic.losses(half["critic"], pictures[:, :1], copy)
+        return distance(copies, pictures) + plan.decoder_critic * for_maker + for_critic
 
     course.run(loss_of, file, report=report)
     return vae
@@ -90,23 +105,28 @@ def vary(levels: Tensor, dice: torch.Generator) -> Tensor:
 
 
 def loss(vae: AutoencoderKL, pictures: Tensor, dice: torch.Generator) -> Tensor:
-    """How far the autoencoder's copy is from the pictures, with a little pull of the latents toward a normal.
+    """How far the autoencoder's copy is from the pictures, with a little pull of the latents toward a normal."""
+    latents = vae.encode(pictures).latent_dist
+    noise = torch.randn(latents.mean.shape, generator=dice).to(latents.mean)
+    copies = vae.decode(latents.mean + latents.std * noise).sample.float()
+    kl = 0.5 * (latents.mean.square() + latents.var - 1 - latents.logvar).mean()
+    return distance(copies, pictures) + 1e-3 * kl
+
+
+def distance(copies: Tensor, pictures: Tensor) -> Tensor:
+    """How far copies are from pictures, both (n, 3, rows, frames) in [-1, 1].
 
     Loud pixels weigh more than those near silence. L1 and L2 alone are best served by a blur wherever the grain of a
     noise cannot be told; the local contrast and the steps between neighbours ask for a grain of the right strength.
     """
-    latents = vae.encode(pictures).latent_dist
-    noise = torch.randn(latents.mean.shape, generator=dice).to(latents.mean)
-    copies = vae.decode(latents.mean + latents.std * noise).sample.float()
     silent_pixels, weights = pictures <= -1, 0.8 + 0.5 * pictures
     pictures = torch.where(silent_pixels, BLACKER, pictures)
     copies = torch.where(silent_pixels & (copies < BLACKER), BLACKER, copies)  # darker than black is right too
     off = copies - pictures
-    kl = 0.5 * (latents.mean.square() + latents.var - 1 - latents.logvar).mean()
     copy, picture = copies.mean(1, keepdim=True), pictures[:, :1]
     contrast = (local_contrast(copy) - local_contrast(picture)).abs().mean()
     edges = sum((copy.diff(dim=dim) - picture.diff(dim=dim)).abs().mean() for dim in (2, 3))
-    return (weights * (off.abs() + 0.5 * off.square())).mean() + 0.3 * contrast + 0.1 * edges + 1e-3 * kl
+    return (weights * (off.abs() + 0.5 * off.square())).mean() + 0.3 * contrast + 0.1 * edges
 
 
 def local_contrast(pictures: Tensor, size: int = 5) -> Tensor:
@@ -117,7 +137,7 @@ def local_contrast(pictures: Tensor, size: int = 5) -> Tensor:
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderKL, pixels: Tensor, size: int = 32) -> Tensor:
+def encode(vae: AutoencoderKL, pixels: Tensor, size: int = 8) -> Tensor:
     """Latents (n, 4, n_mels / 8, n_frames / 8) of pictures (n, n_mels, n_frames) uint8: the means, on the CPU."""
     return torch.cat([vae.encode(floats(part).to(vae.device)).latent_dist.mean.float().cpu()
                       for part in pixels.split(size)])

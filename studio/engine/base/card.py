@@ -35,10 +35,7 @@ The top row is the highest band, the left column the first frame; black is silen
 
 ## What it learned from
 
-Nothing but arithmetic: {plan.clips_per_role * len(plan.roles)} sounds from the studio's own drum synthesiser, with
-captions made from the parameters that made the sounds. No recording and no other model had a part in it.
-
-Roles: {", ".join(plan.roles)}.
+{_material(plan)}
 
 ## Parts
 
@@ -52,9 +49,25 @@ captions, moving average of the weights. The latents are folded to deviation 1 a
 
 ## What it cannot do
 
-- The autoencoder is {vae["off_db"]:.2f} dB off on the mean pixel of unseen synthesised sounds; it keeps
+- The autoencoder is {vae["off_db"]:.2f} dB off on the mean pixel of unseen sounds; it keeps
   {vae["contrast"]:.0%} of the local contrast, so the grain of noise and fine partials are softened.
-- Synthesised drums are not recorded ones. A LoRA on real sounds takes it there.
-- It knows the words of its captions: roles and adjectives of sound. Other words do little.
+{_distance(plan)}- It knows the words of its captions: roles and adjectives of sound. Other words do little.
 - Mono, one length, no tempo, no singing, no speech.
 """
+
+
+def _material(plan: Plan) -> str:
+    if plan.dataset:
+        return """A library of sounds, prepared with the studio; its file and folder names gave the captions. Whoever
+hands the base on must have the right to."""
+    return f"""Nothing but arithmetic: {plan.clips_per_role * len(plan.roles)} sounds from the studio's own drum
+synthesiser, with captions made from the parameters that made the sounds. No recording and no other model had a part
+in it.
+
+Roles: {", ".join(plan.roles)}."""
+
+
+def _distance(plan: Plan) -> str:
+    if plan.dataset:
+        return ""
+    return "- Synthesised drums are not recorded ones. A LoRA on real sounds takes it there.\n"

@@ -18,14 +18,19 @@ from studio.progress import Progress, Report, silent
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a course lasts and how fast it learns: by minutes of training, or by steps where they are given."""
+    """How long a course lasts and how fast it learns: by minutes of training, or by steps where they are given.
+
+    The learning rate stays for the share `hold`, then falls by a cosine. While it stays, a course does not know how
+    long it will last: its budget can still be changed between two runs.
+    """
 
     minutes: float
     steps: int
     learning_rate: float
-    last_share: float  # of the learning rate, at the end of its cosine
+    last_share: float  # of the learning rate, at the end
     warmup_steps: int
     checkpoint_minutes: float
+    hold: float = 0.0
 
 
 class Course:
@@ -96,7 +101,8 @@ class Course:
         return value
 
     def _rate(self) -> float:
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.done)))
+        past = max(0.0, min(1.0, self.done) - self.budget.hold) / (1 - self.budget.hold)
+        cosine = 0.5 * (1 + math.cos(math.pi * past))
         share = self.budget.last_share + (1 - self.budget.last_share) * cosine
         return self.budget.learning_rate * share * min(1.0, (self.step + 1) / max(1, self.budget.warmup_steps))
 

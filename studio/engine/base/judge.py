@@ -65,6 +65,13 @@ def spread_db(pixels: Tensor, range_db: float) -> float:
     return (torch.cdist(flat, flat, p=1).sum() / (count * (count - 1)) / flat.shape[1] * range_db / 255).item()
 
 
+def nearest_db(pixels: Tensor, range_db: float) -> float:
+    """The difference between the two pictures that are most alike, in dB a pixel: near 0 where one copies another."""
+    flat = pixels.flatten(1).float()
+    apart = torch.cdist(flat, flat, p=1) + torch.eye(len(flat)) * 1e12
+    return (apart.min() / flat.shape[1] * range_db / 255).item()
+
+
 def judge(base: Path, work: Path, plan: Plan, count: int = 8, steps: int = 1500, *,
           report: Report = silent) -> dict[str, dict[str, float]]:
     """Figures a role, and over all roles under "all", with a classifier of `steps` steps.

@@ -1,4 +1,4 @@
-"""The training material: synthesised clips as pictures with their captions, kept on disk role by role."""
+"""The training material: synthesised clips, or a library's, as pictures with captions, kept on disk role by role."""
 
 import dataclasses
 import zlib
@@ -9,13 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.engine import mel, synth
-from studio.engine.base.plan import Plan
+from studio.engine import dataset, mel, picture, synth
+from studio.engine.base.plan import LIBRARY_ROLE, Plan
 from studio.engine.synth import Caption
+from studio.errors import StudioError
 from studio.files import read_json, slug, write_json, write_whole
 from studio.progress import Progress, Report, silent
 
 BATCH = 48  # clips synthesised and encoded at once
+HOLD_OUT_EVERY = 20  # sounds of a library: one is kept to judge by
+FEWEST = 40  # sounds of a library
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,13 @@ class Material:
 
 
 def make(folder: Path, plan: Plan, *, report: Report = silent) -> None:
-    """Synthesise and encode what is still missing in `folder`: a `train` and a `held_out` part, a file pair a role."""
+    """Synthesise and encode what is still missing in `folder`: a `train` and a `held_out` part, a file pair a role.
+
+    Where the plan names a dataset, its sounds are taken instead. Raises StudioError where they do not fit the plan.
+    """
+    if plan.dataset:
+        _take_library(folder, plan, report)
+        return
     wanted = {"train": plan.clips_per_role, "held_out": plan.held_out_per_role}
     total, done = sum(wanted.values()) * len(plan.roles), 0
     for part, count in wanted.items():
@@ -38,6 +47,38 @@ def make(folder: Path, plan: Plan, *, report: Report = silent) -> None:
                 _make_role(pictures, captions, part, role, count, plan)
             done += count
             report(Progress("material", done, total, note=f"{part}: {role}"))
+
+
+def _take_library(folder: Path, plan: Plan, report: Report) -> None:
+    """Bring the enabled sounds of the plan's dataset into the form of `make`: one role, every twentieth held out."""
+    kit = dataset.load(Path(plan.dataset))
+    rows = [row for row in kit.one_shots if row.enabled and row.weight > 0]
+    if kit.mel != plan.mel or kit.mel.stereo:
+        raise StudioError(f"{kit.folder}: was prepared with other mel settings than the plan's, or in stereo; "
+                          "prepare the sounds again, in mono")
+    if len(rows) < FEWEST:
+        raise StudioError(f"{kit.folder}: {len(rows)} sounds are too few to learn a base from; give thousands, "
+                          f"{FEWEST} at the least, or train a LoRA instead")
+    parts = {"held_out": rows[::HOLD_OUT_EVERY],
+             "train": [row for number, row in enumerate(rows) if number % HOLD_OUT_EVERY]}
+    done = 0
+    for part, chosen in parts.items():
+        pictures, texts = _files(folder, part, LIBRARY_ROLE)
+        if not texts.exists():
+            pixels = []
+            for row in chosen:
+                pixels.append(picture.load(kit.folder / row.file_name).pixels.numpy())
+                report(Progress("material", done + len(pixels), len(rows)))
+            write_whole(pictures, lambda beside, pixels=pixels: np.save(beside, np.stack(pixels)))
+            write_json(texts, [dataclasses.asdict(_caption_of(row.text)) for row in chosen])
+        done += len(chosen)
+        report(Progress("material", done, len(rows), note=f"{part}: {len(chosen)} sounds"))
+
+
+def _caption_of(text: str) -> Caption:
+    """A caption line in parts: what stands before the first comma names the sound, the rest are adjectives."""
+    name, *words = (part.strip() for part in text.split(","))
+    return Caption(LIBRARY_ROLE, (name,), tuple(word for word in words if word))
 
 
 def load(folder: Path, part: str, plan: Plan) -> Material:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from studio.engine import synth
@@ -9,9 +10,11 @@ from studio.errors import StudioError
 from studio.settings import MelSettings
 
 STAGES = ("material", "tokenizer", "vae", "latents", "unet", "pipeline")
+LIBRARY_ROLE = "sounds"
 SHRINK = 8  # the autoencoder's factor in both directions
 FREE = ("device", "threads", "checkpoint_minutes", "vae_minutes", "vae_steps", "decoder_minutes", "decoder_steps",
-        "decoder_learning_rate", "unet_minutes", "unet_steps")
+        "decoder_learning_rate", "decoder_batch", "decoder_critic", "unet_minutes", "unet_steps", "unet_learning_rate",
+        "unet_hold")
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,16 @@ class Plan:
     """Every number of the recipe. The defaults make the embedded base; tests make a tiny one with the same code.
 
     A stage ends after its minutes of training, or after its steps where those are given; its learning rate falls
-    by a cosine over whichever counts. Sizes follow the usual Stable Diffusion classes, only much smaller.
+    by a cosine over whichever counts, the UNet's only after the share `unet_hold` of it: give it more minutes while it
+    holds, and the training goes on as if it had always had them. Sizes follow the usual Stable Diffusion classes,
+    only much smaller. `dataset` names a folder of prepared sounds to learn from instead of the synthesiser's; what it
+    holds is one role then, "sounds", see `of_library`.
     """
 
     mel: MelSettings = field(default_factory=MelSettings)
+    dataset: str = ""
     roles: tuple[str, ...] = tuple(synth.ROLES)
-    clips_per_role: int = 1250
+    clips_per_role: int = 1500
     held_out_per_role: int = 48
     seed: int = 1
 
@@ -45,12 +52,16 @@ class Plan:
     decoder_learning_rate: float = 1e-3
     decoder_minutes: float = 20.0
     decoder_steps: int = 0
+    decoder_batch: int = 2
+    decoder_critic: float = 0.02
 
     unet_channels: tuple[int, ...] = (64, 128, 208)
     unet_attention: tuple[bool, ...] = (False, True, True)
     unet_groups: int = 16
     unet_batch: int = 16
-    unet_learning_rate: float = 6e-4
+    unet_learning_rate: float = 5e-4
+    unet_hold: float = 0.75
+    unet_snr_cap: float = 5.0
     unet_minutes: float = 65.0
     unet_steps: int = 0
 
@@ -68,9 +79,14 @@ class Plan:
         if self.vae_crop > min(self.mel.n_mels, self.mel.n_frames):
             raise StudioError(f"vae_crop is {self.vae_crop}, larger than the picture; lower it")
         unknown = [role for role in self.roles if role not in synth.ROLES]
-        if unknown:
+        if unknown and not self.dataset:
             raise StudioError(f"roles names {unknown[0]!r}, which the synthesiser does not know; "
                               f"known are {', '.join(synth.ROLES)}")
+
+    @classmethod
+    def of_library(cls, dataset: Path, mel: MelSettings, **values: Any) -> "Plan":
+        """A plan that learns from a prepared dataset, with its mel settings."""
+        return cls(dataset=str(dataset), mel=mel, roles=(LIBRARY_ROLE,), **values)
 
     @property
     def latent_size(self) -> tuple[int, int]:

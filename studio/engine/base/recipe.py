@@ -72,8 +72,9 @@ def refine(work: Path, plan: Plan, *, report: Report = silent) -> Path:
     if not folder.exists():
         torch.set_num_threads(plan.threads)
         vae = AutoencoderKL.from_pretrained(work / "vae")
+        _latents(work, plan, report)
         pixels = material.load(work / "material", "train", plan).pixels
-        autoencoder.refine(vae, pixels, work / "decoder.pt", plan, report=report)
+        autoencoder.refine(vae, _all_latents(work, plan), pixels, work / "decoder.pt", plan, report=report)
         _judge_vae(vae.eval(), work, "vae_refined.json", plan, report)
         _whole_folder(folder, vae.save_pretrained)
     return folder
@@ -132,11 +133,17 @@ def _latents(work: Path, plan: Plan, report: Report) -> None:
         file = work / "latents" / f"{slug(role)}.npy"
         if not file.exists():
             if vae is None:
-                vae = AutoencoderKL.from_pretrained(work / "vae").eval().to(plan.device)
+                vae = AutoencoderKL.from_pretrained(work / "vae").eval()
+                vae.to(plan.device, memory_format=torch.channels_last)  # half as fast again on a CPU
                 learned = material.load(work / "material", "train", plan)
             latents = autoencoder.encode(vae, learned.pixels[learned.roles == number]).numpy().astype(np.float16)
             write_whole(file, lambda beside, latents=latents: np.save(beside, latents))
         report(Progress("latents", number + 1, len(plan.roles), note=role))
+
+
+def _all_latents(work: Path, plan: Plan) -> Tensor:
+    """(n, 4, rows, frames) float16, in the order of the material."""
+    return torch.from_numpy(np.concatenate([np.load(work / "latents" / f"{slug(role)}.npy") for role in plan.roles]))
 
 
 def _unet(work: Path, plan: Plan, report: Report) -> None:
@@ -144,10 +151,9 @@ def _unet(work: Path, plan: Plan, report: Report) -> None:
     if folder.exists():
         return
     captions = material.load(work / "material", "train", plan).captions
-    latents = [np.load(work / "latents" / f"{slug(role)}.npy") for role in plan.roles]
-    all_latents: Tensor = torch.from_numpy(np.concatenate(latents))
-    unet, text_encoder = denoiser.train(all_latents, captions, tokenizer.load(work / "tokenizer"), work / "unet.pt",
-                                        plan, report=report)
+    words = tokenizer.load(work / "tokenizer")
+    unet, text_encoder = denoiser.train(_all_latents(work, plan), captions, words, work / "unet.pt", plan,
+                                        report=report)
 
     def save(beside: Path) -> None:
         unet.save_pretrained(beside / "unet")

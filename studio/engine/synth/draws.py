@@ -1,9 +1,12 @@
 """The dice of the synthesiser: every random number of a batch comes from one seeded generator on the CPU."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
+
+POOL = 1 << 18  # complex numbers of white noise that a batch draws once
 
 
 class Draws:
@@ -18,15 +21,25 @@ class Draws:
         self.sample_rate = sample_rate
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
-        self._pool = torch.empty(0)
-        self.time = torch.arange(samples, device=self.device, dtype=torch.float32) / sample_rate
+        self._pool: list[Tensor] = []
 
-    @classmethod
-    def like(cls, draws: "Draws", count: int) -> "Draws":
-        """Dice for `count` clips that go on with the generator of `draws`."""
-        other = cls(count, draws.samples, 0, sample_rate=draws.sample_rate, device=str(draws.device))
-        other.generator = draws.generator
+    def like(self, count: int) -> "Draws":
+        """Dice for `count` clips that go on with the generator and the noise of these."""
+        return self._with(count, self.samples)
+
+    def brief(self, duration: float) -> "Draws":
+        """The same dice for sounds that are over after `duration` seconds: short arrays are quick ones."""
+        return self._with(self.count, min(self.samples, round(duration * self.sample_rate)))
+
+    def _with(self, count: int, samples: int) -> "Draws":
+        other = Draws(count, samples, 0, sample_rate=self.sample_rate, device=str(self.device))
+        other.generator, other._pool = self.generator, self._pool
         return other
+
+    @cached_property
+    def time(self) -> Tensor:
+        """(samples,) seconds."""
+        return torch.arange(self.samples, device=self.device, dtype=torch.float32) / self.sample_rate
 
     def _rand(self, *shape: int) -> Tensor:
         return torch.rand(self.count, *shape, generator=self.generator).to(self.device)
@@ -67,13 +80,13 @@ class Draws:
         return torch.randn(self.count, *shape, generator=self.generator).to(self.device)
 
     def spectrum(self, bins: int) -> Tensor:
-        """(count, bins) complex spectrum of white noise.
+        """(count, bins) complex spectrum of white noise, real and imaginary part of deviation 1.
 
-        One pool of noise serves the whole batch: each call reads it from another bin on, which is as good as new noise
-        once it is coloured and shaped, and costs nothing.
+        One pool of noise serves the whole batch: each clip reads it from a random place on, which is as good as new
+        noise once it is coloured and shaped, and costs a tenth.
         """
-        spare = 4096
-        if self._pool.shape[-1] < bins + spare:
-            self._pool = torch.view_as_complex(self.normal(bins + spare, 2))
-        start = int(torch.randint(spare, (1,), generator=self.generator))
-        return self._pool[:, start : start + bins]
+        if not self._pool:
+            self._pool.append(torch.randn(POOL, 2, generator=self.generator).to(self.device))
+        pool = torch.view_as_complex(self._pool[0])
+        starts = torch.randint(POOL - bins, (self.count,), generator=self.generator).tolist()
+        return torch.stack([pool[start : start + bins] for start in starts])

@@ -5,37 +5,37 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from studio.engine.synth import voices_metal, voices_skins, voices_snares, voices_tones
+from studio.engine.synth import voices_metal, voices_rattles, voices_skins, voices_snares, voices_tones
 from studio.engine.synth.draws import Draws
 from studio.engine.synth.effects import finish
 from studio.engine.synth.words import Caption, captions, measure, true_words
 from studio.errors import StudioError
 
 VOICES = {
-    "kick": (voices_skins.kick, 0.35),
-    "808": (voices_skins.eight_oh_eight, 0.1),
-    "snare": (voices_snares.snare, 0.5),
-    "clap": (voices_snares.clap, 0.5),
-    "rim": (voices_snares.rim, 0.5),
-    "closed hat": (voices_metal.closed_hat, 0.3),
-    "open hat": (voices_metal.open_hat, 0.3),
-    "pedal hat": (voices_metal.pedal_hat, 0.3),
-    "ride": (voices_metal.ride, 0.3),
-    "crash": (voices_metal.crash, 0.3),
-    "low tom": (voices_skins.low_tom, 0.5),
-    "mid tom": (voices_skins.mid_tom, 0.5),
-    "high tom": (voices_skins.high_tom, 0.5),
-    "conga": (voices_skins.conga, 0.4),
-    "cowbell": (voices_metal.cowbell, 0.35),
-    "clave": (voices_snares.clave, 0.4),
-    "shaker": (voices_metal.shaker, 0.3),
-    "tambourine": (voices_metal.tambourine, 0.35),
-    "bass": (voices_tones.bass, 0.12),
-    "pluck": (voices_tones.pluck, 0.3),
-    "stab": (voices_tones.stab, 0.3),
-    "zap": (voices_tones.zap, 0.3),
+    "kick": (voices_skins.kick, 0.5, 1.0),
+    "808": (voices_skins.eight_oh_eight, 0.1, 1.0),
+    "snare": (voices_snares.snare, 0.6, 0.9),
+    "clap": (voices_snares.clap, 0.5, 0.8),
+    "rim": (voices_snares.rim, 0.6, 0.5),
+    "closed hat": (voices_metal.closed_hat, 0.35, 0.5),
+    "open hat": (voices_metal.open_hat, 0.35, 1.0),
+    "pedal hat": (voices_metal.pedal_hat, 0.3, 0.35),
+    "ride": (voices_metal.ride, 0.3, 1.0),
+    "crash": (voices_metal.crash, 0.3, 1.0),
+    "low tom": (voices_skins.low_tom, 0.65, 1.0),
+    "mid tom": (voices_skins.mid_tom, 0.65, 1.0),
+    "high tom": (voices_skins.high_tom, 0.65, 1.0),
+    "conga": (voices_skins.conga, 0.4, 0.8),
+    "cowbell": (voices_metal.cowbell, 0.45, 1.0),
+    "clave": (voices_snares.clave, 0.4, 0.3),
+    "shaker": (voices_rattles.shaker, 0.3, 0.5),
+    "tambourine": (voices_rattles.tambourine, 0.35, 0.8),
+    "bass": (voices_tones.bass, 0.12, 1.0),
+    "pluck": (voices_tones.pluck, 0.3, 1.0),
+    "stab": (voices_tones.stab, 0.3, 1.0),
+    "zap": (voices_tones.zap, 0.3, 1.0),
 }
-"""The voice of each role and its chance of a room."""
+"""The voice of each role, its chance of a room, and the seconds after which its dry sound is over."""
 
 ROLES: tuple[str, ...] = tuple(VOICES)
 
@@ -50,8 +50,8 @@ class Batch:
 
 def render(draws: Draws, role: str) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
     """A voice with effects: waveforms (count, samples), traits (count,) bool by word, pitch (count,) Hz or None."""
-    voice, roomy = VOICES[role]
-    made = voice(draws)
+    voice, roomy, duration = VOICES[role]
+    made = voice(draws.brief(duration))
     waveforms, traits = finish(draws, made.waveforms, roomy)
     merged = dict(made.traits)
     for word, mask in traits.items():

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from studio.engine.synth.arithmetic import TAU, column, decay, falling, fft_size, glide, level, modes, noise, rise
+from studio.engine.synth.arithmetic import TAU, add, column, decay, falling, fft_size, glide, level, modes, noise, rise
 from studio.engine.synth.draws import Draws
-from studio.engine.synth.voices_skins import Voice, membrane, stick
+from studio.engine.synth.voices_skins import Voice, membrane, puff, stick
 
 
 def snare(draws: Draws) -> Voice:
@@ -15,15 +15,16 @@ def snare(draws: Draws) -> Voice:
     drop = draws.by(style, (0.01, 0.25), (0.01, 0.2), (0.3, 1.2), (0.1, 1.5))
     u = glide(draws, drop, draws.log(0.006, 0.03))
     time = draws.by(style, (0.015, 0.09), (0.012, 0.05), (0.015, 0.06), (0.012, 0.08))
-    body = torch.sin(TAU * pitch[:, None] * u + column(draws.uniform(0, 1.5))) * decay(draws, time)
+    sound = torch.sin(TAU * pitch[:, None] * u + column(draws.uniform(0, 1.5))) * decay(draws, time)
     second = pitch * draws.by(style, (1.5, 1.9), (1.7, 2.1), (1.4, 2), (1.3, 2.2))
-    twin = modes(draws, second[:, None], (time * draws.log(0.3, 1))[:, None], draws.log(0.1, 0.7, 1))
+    short = draws.brief(0.7)
+    add(sound, modes(short, second[:, None], (time * draws.log(0.3, 1))[:, None], draws.log(0.1, 0.7, 1)))
     skin = membrane(draws, pitch, time * draws.log(0.4, 1.2), draws.uniform(0.1, 0.9), u)
-    skin = skin * column(draws.even(style, (0.15, 1.2), (0, 0.05), (0, 0.2), (0, 0.6)))
-    wire_level = draws.by(style, (0.04, 0.6), (0.015, 0.3), (0.1, 0.6), (0.06, 0.7))
-    sound = body + twin + skin + _wires(draws, time, style) * column(wire_level)
+    add(sound, skin * column(draws.even(style, (0.15, 1.2), (0, 0.05), (0, 0.2), (0, 0.6))))
+    wire_level = draws.by(style, (0.04, 0.6), (0.015, 0.35), (0.1, 0.6), (0.06, 0.7))
+    add(sound, _wires(draws, style) * column(wire_level))
     crack_level = draws.even(style, (0.05, 0.8), (0, 0.3), (0.05, 0.5), (0, 0.8)) * draws.uniform(0.1, 1)
-    sound = sound + stick(draws, draws.log(900, 5000), draws.log(0.001, 0.006)) * column(crack_level)
+    add(sound, stick(draws, draws.log(900, 5000), draws.log(0.001, 0.006)) * column(crack_level))
     traits = {
         "acoustic": style == 0,
         "808": style == 1,
@@ -34,18 +35,17 @@ def snare(draws: Draws) -> Voice:
     return Voice(sound, traits, pitch)
 
 
-def _wires(draws: Draws, time: Tensor, style: Tensor) -> Tensor:
+def _wires(draws: Draws, style: Tensor) -> Tensor:
     """(count, samples) snare wires: two noise bands, the high one quicker, late onset, a rattle that thins out."""
     low = draws.by(style, (400, 2500), (900, 4500), (700, 3000), (300, 2500))
     high = draws.by(style, (4000, 16000), (6000, 18000), (6000, 16000), (4000, 16000))
-    length = draws.by(style, (0.018, 0.12), (0.012, 0.07), (0.025, 0.1), (0.015, 0.14))
+    length = draws.by(style, (0.018, 0.13), (0.012, 0.07), (0.025, 0.1), (0.015, 0.14))
     main = noise(draws, low, high, 2.5) * decay(draws, length)
     grit = noise(draws, low * 0.6, low * draws.log(1.5, 4), 2.5) * decay(draws, length * draws.log(0.6, 2))
-    rattle = 1 + column(draws.uniform(0, 0.8)) * torch.sin(
-        TAU * draws.log(60, 400)[:, None] * draws.time + column(draws.uniform(0, TAU))
-    )
+    main.addcmul_(grit, column(draws.uniform(0, 0.8)))
+    rattle = torch.sin(TAU * draws.log(60, 400)[:, None] * draws.time + column(draws.uniform(0, TAU)))
     late = rise(draws, draws.sometimes(0.6, 0.0005, 0.006))
-    return (main + grit * column(draws.uniform(0, 0.8))) * rattle * late
+    return main * (1 + column(draws.uniform(0, 0.8)) * rattle) * late
 
 
 def strikes(draws: Draws, starts: Tensor, gains: Tensor, tail: Tensor) -> Tensor:
@@ -53,35 +53,34 @@ def strikes(draws: Draws, starts: Tensor, gains: Tensor, tail: Tensor) -> Tensor
     hits = torch.zeros(draws.count, draws.samples, device=draws.device)
     hits.scatter_add_(1, (starts * draws.sample_rate).long().clamp_max(draws.samples - 1), gains)
     size = fft_size(draws.samples)
-    return torch.fft.irfft(torch.fft.rfft(hits, size) * torch.fft.rfft(decay(draws, tail), size), size)[
-        :, : draws.samples
-    ]
+    spectrum = torch.fft.rfft(hits, size).mul_(torch.fft.rfft(decay(draws, tail), size))
+    return torch.fft.irfft(spectrum, size)[:, : draws.samples]
 
 
 def clap(draws: Draws) -> Voice:
     """Machine claps, hand claps of few and many, and amplified claps: bursts, then a tail."""
     style = draws.pick((0.4, 0.3, 0.3))  # analogue, hands, electronic
     bursts = 6
-    gap = draws.by(style, (0.007, 0.014), (0.003, 0.012), (0.004, 0.016))
+    gap = draws.by(style, (0.007, 0.014), (0.003, 0.014), (0.004, 0.018))
     starts = torch.cumsum(gap[:, None] * draws.log(0.6, 1.5, bursts), 1)
     starts = starts - starts[:, :1]
-    last = draws.pick((0.12, 0.1, 0.18, 0.25, 0.2, 0.15))
+    last = draws.pick((0.1, 0.12, 0.2, 0.25, 0.2, 0.13))
     place = torch.arange(bursts, device=draws.device)[None]
     gains = draws.log(0.35, 1, bursts) * (place <= last[:, None])
     end = starts.gather(1, last[:, None])
-    centre = draws.by(style, (700, 1500), (800, 2200), (800, 3000))
+    centre = draws.by(style, (700, 1500), (800, 2400), (800, 3000))
     hiss = noise(draws, centre / draws.log(1.05, 1.8), centre * draws.log(1.05, 2.4), 5)
-    hiss = hiss + noise(draws, centre * 1.5, draws.log(4000, 15000), 2) * column(
-        draws.even(style, (0.02, 0.35), (0.05, 0.4), (0.02, 0.7))
-    )
+    top = noise(draws, centre * 1.5, draws.log(4000, 15000), 2)
+    hiss.addcmul_(top, column(draws.even(style, (0.02, 0.35), (0.05, 0.5), (0.02, 0.7))))
     burst = strikes(draws, starts, gains, draws.log(0.002, 0.009))
     tail_time = draws.by(style, (0.02, 0.09), (0.008, 0.06), (0.015, 0.13))
     since = draws.time[None] - end
-    tail = falling(since.clamp_min(0), tail_time[:, None]) * (since >= 0)
-    tail = tail * column(draws.even(style, (0.3, 1), (0.05, 0.5), (0.1, 1)))
-    sound = hiss * (burst + tail)
-    palm = modes(draws, centre[:, None] * draws.log(0.4, 1.8, 3), draws.log(0.003, 0.02, 3), draws.log(0.1, 0.9, 3))
-    sound = sound / 3 + palm * column(draws.uniform(0, 0.7) * (style == 1))
+    tail = falling(since.clamp_min(0), tail_time[:, None]).mul_(since >= 0)
+    sound = hiss * burst.addcmul_(tail, column(draws.even(style, (0.3, 1), (0.05, 0.5), (0.1, 1)))) / 3
+    short = draws.brief(0.25)
+    tones = centre[:, None] * draws.log(0.4, 1.8, 3)
+    palm = modes(short, tones, draws.log(0.003, 0.02, 3), draws.log(0.1, 0.9, 3))
+    add(sound, palm * column(draws.uniform(0, 0.7) * (style == 1)))
     drive = draws.by(style, (0.3, 1), (0.3, 1), (0.5, 5))
     sound = torch.tanh(sound * drive[:, None] * 1.5)
     return Voice(sound, {"analog": style == 0, "acoustic": style == 1, "electronic": style == 2}, centre)
@@ -95,14 +94,14 @@ def rim(draws: Draws) -> Voice:
     times = draws.by(style, (0.004, 0.022), (0.002, 0.012))[:, None] * draws.log(0.5, 1.5, 8) / ratios**0.3
     rolloff = draws.even(style, (0.2, 1.3), (0.3, 1.5))[:, None]
     gains = draws.log(0.3, 1, 8) * ratios**-rolloff
-    knock = modes(draws, pitch[:, None] * ratios, times, gains, draws.uniform(0, TAU, 8))
+    sound = level(modes(draws, pitch[:, None] * ratios, times, gains, draws.uniform(0, TAU, 8)))
     shell_hz = draws.log(150, 320)[:, None] * draws.log(0.9, 2.5, 3)
-    shell = modes(draws, shell_hz, draws.log(0.012, 0.07, 3), draws.log(0.1, 0.9, 3), draws.uniform(0, TAU, 3))
-    shell = shell * column(draws.even(style, (0.2, 1.2), (0, 0.1)))
-    speck = noise(draws, draws.log(900, 3000), draws.log(5000, 14000)) * decay(draws, draws.log(0.001, 0.012))
-    wires = noise(draws, draws.log(900, 3000), draws.log(4000, 10000)) * decay(draws, draws.log(0.02, 0.08))
-    wires = wires * column(draws.even(style, (0.001, 0.06), (0, 0.002)))
-    sound = level(knock) + shell + speck * column(draws.uniform(0.02, 0.3)) + wires
+    shell = modes(draws, shell_hz, draws.log(0.012, 0.06, 3), draws.log(0.1, 0.9, 3), draws.uniform(0, TAU, 3))
+    sound.addcmul_(shell, column(draws.even(style, (0.2, 1.2), (0, 0.1))))
+    speck = puff(draws, draws.log(900, 3000), draws.log(5000, 14000), draws.log(0.001, 0.018))
+    add(sound, speck * column(draws.uniform(0.02, 0.5)))
+    wires = puff(draws, draws.log(900, 3000), draws.log(4000, 10000), draws.log(0.02, 0.08))
+    add(sound, wires * column(draws.even(style, (0.001, 0.12), (0, 0.002))))
     return Voice(sound, {"acoustic": style == 0, "analog": style == 1}, pitch)
 
 
@@ -115,9 +114,10 @@ def clave(draws: Draws) -> Voice:
     gains = torch.stack((torch.ones_like(pitch), draws.log(0.02, 0.4), draws.log(0.01, 0.2)), 1)
     gains[:, 1:] *= column(wooden * 0.85 + 0.15)
     times = time[:, None] * torch.tensor((1, 0.5, 0.3), device=draws.device)
-    bar = modes(draws, pitch[:, None] * ratios, times, gains, draws.uniform(0, 1.5, 3))
-    u = draws.time  # the body under a wood block
-    block = torch.sin(TAU * (pitch / draws.log(1.6, 3))[:, None] * u) * decay(draws, time * draws.log(0.5, 1.2))
+    sound = modes(draws, pitch[:, None] * ratios, times, gains, draws.uniform(0, 1.5, 3))
+    block = torch.sin(TAU * (pitch / draws.log(1.6, 3))[:, None] * draws.time)  # the body under a wood block
+    block *= decay(draws, time * draws.log(0.5, 1.2))
+    sound.addcmul_(block, column(draws.uniform(0, 0.35) * wooden))
     tick = stick(draws, draws.log(2000, 6000), draws.log(0.0006, 0.002))
-    sound = bar + (block * column(draws.uniform(0, 0.35)) + tick * column(draws.uniform(0, 0.3))) * column(wooden)
+    add(sound, tick * column(draws.uniform(0, 0.3) * wooden))
     return Voice(sound, {"acoustic": wooden, "wooden": wooden, "analog": ~wooden}, pitch)

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from studio.engine.synth.arithmetic import TAU, column, decay, glide, level, modes, noise, rise
+from studio.engine.synth.arithmetic import TAU, add, column, decay, glide, level, modes, noise, partly, rise
 from studio.engine.synth.draws import Draws
-from studio.engine.synth.voices_skins import Voice
+from studio.engine.synth.voices_skins import Voice, puff
 
 CHORDS = ((0, 3, 7, 12), (0, 4, 7, 12), (0, 3, 7, 10), (0, 4, 7, 11), (0, 7, 12, 19), (0, 5, 7, 12), (0, 3, 7, 14))
 """Semitones above the root: minor, major, minor 7th, major 7th, fifths, suspended, minor 9th."""
@@ -23,28 +23,33 @@ def filtered(number: Tensor, cutoff: Tensor, order: Tensor) -> Tensor:
     return 1 / (1 + (number / cutoff[:, None]) ** order[:, None])
 
 
+def _saw(draws: Draws, pitch: Tensor, time: Tensor) -> Tensor:
+    """(count, samples) saw to square waves whose filter closes."""
+    number = torch.arange(1, 41, device=draws.device, dtype=torch.float32)[None]
+    closing = draws.log(0.1, 1.2)[:, None]
+    gains = harmonic_gains(draws, 40, draws.uniform(0, 1)) * filtered(number, draws.log(6, 40), draws.uniform(1.5, 3.5))
+    return level(modes(draws, pitch[:, None] * number, time[:, None] / (1 + (number - 1) * 0.15 * closing), gains))
+
+
+def _modulated(draws: Draws, pitch: Tensor, time: Tensor) -> Tensor:
+    """(count, samples) frequency modulation (Chowning 1973) by the 1st, 2nd or 3rd multiple, calming down."""
+    ratio = draws.pick((1, 1, 1)).float() + 1
+    index = column(draws.log(1.5, 7)) * decay(draws, time * draws.log(0.3, 1))
+    wave = index * torch.sin(TAU * (pitch * ratio)[:, None] * draws.time)
+    return torch.sin(wave.add_(TAU * pitch[:, None] * draws.time)) * decay(draws, time)
+
+
 def bass(draws: Draws) -> Voice:
     """Synth basses: saw to square through a closing filter, or FM, or a round sine."""
     style = draws.pick((0.7, 0.27, 0.03))  # subtractive, fm, sine
-    pitch = 32.7 * 2 ** (draws.uniform(0, 25).floor() / 12)
-    number = torch.arange(1, 41, device=draws.device, dtype=torch.float32)[None]
-    time = draws.log(0.25, 1.2)
-    closing = draws.log(0.1, 1.2)[:, None]
-    gains = harmonic_gains(draws, 40, draws.uniform(0, 1)) * filtered(number, draws.log(6, 40), draws.uniform(1.5, 3.5))
-    saw = modes(draws, pitch[:, None] * number, time[:, None] / (1 + (number - 1) * 0.15 * closing), gains)
-    ratio = draws.pick((1, 1, 1)).float() + 1
-    index = column(draws.log(1.5, 7)) * decay(draws, time * draws.log(0.3, 1))
-    fm = torch.sin(
-        TAU * pitch[:, None] * draws.time + index * torch.sin(TAU * (pitch * ratio)[:, None] * draws.time)
-    ) * decay(draws, time)
-    sine = torch.sin(TAU * pitch[:, None] * glide(draws, draws.log(0.01, 0.1), draws.log(0.005, 0.03))) * decay(
-        draws, time
-    )
-    sound = level(saw) * column(style == 0) + fm * column(style == 1) + sine * column(style == 2)
-    sub = column(draws.sometimes(0.4, 0.1, 0.6)) * sine
+    pitch = 36.7 * 2 ** (draws.uniform(0, 23).floor() / 12)
+    time = draws.log(0.3, 1.2)
+    sine = torch.sin(TAU * pitch[:, None] * glide(draws, draws.log(0.01, 0.1), draws.log(0.005, 0.03)))
+    sound = sine * decay(draws, time) * torch.where(style == 2, 1.0, draws.sometimes(0.4, 0.1, 0.6))[:, None]
+    sound += partly(style == 0, draws, _saw, pitch, time) + partly(style == 1, draws, _modulated, pitch, time)
+    held = torch.where(draws.chance(0.5), draws.uniform(0.15, 0.9), 9.0)  # how long the key is held
+    sound *= torch.sigmoid((column(held) - draws.time) / 0.008)
     drive = draws.log(0.3, 5)
-    gate = torch.sigmoid((column(draws.uniform(0.12, 0.9)) - draws.time) / 0.008)
-    sound = torch.where(draws.chance(0.5)[:, None], (sound + sub) * gate, sound + sub)
     sound = torch.tanh(sound * drive[:, None]) * rise(draws, draws.log(0.0005, 0.006))
     return Voice(sound, {"analog": style == 0, "fm": style == 1, "round": style == 2, "distorted": drive > 3.2}, pitch)
 
@@ -66,8 +71,8 @@ def pluck(draws: Draws) -> Voice:
     time = draws.by(style, (0.06, 0.5), (0.04, 0.25), (0.15, 0.9))
     times = time[:, None] / (1 + draws.log(0.05, 0.8)[:, None] * (ratios - 1)) * draws.log(0.8, 1.2, 30)
     sound = level(modes(draws, pitch[:, None] * ratios, times, gains)) * rise(draws, draws.log(0.0003, 0.003))
-    pick = noise(draws, draws.log(800, 3000), draws.log(4000, 12000)) * decay(draws, draws.log(0.001, 0.006)) * 0.3
-    sound = sound + pick * column(draws.sometimes(0.5, 0.05, 0.5))
+    pick = puff(draws, draws.log(800, 3000), draws.log(4000, 12000), draws.log(0.001, 0.006)) * 0.3
+    add(sound, pick * column(draws.sometimes(0.5, 0.05, 0.5)))
     return Voice(sound, {"string": style == 0, "mallet": style == 1, "bell": style == 2}, pitch)
 
 

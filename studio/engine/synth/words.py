@@ -9,28 +9,28 @@ from torch import Tensor
 from studio.engine.synth.ranges import RANGES
 
 NAMES: dict[str, tuple[str, ...]] = {
-    "kick": ("kick", "kick drum", "bass drum", "bd", "kick"),
+    "kick": ("kick", "kick drum", "bass drum", "bd"),
     "808": ("808", "808 bass drum", "808 sub", "808 bass", "sub bass drum"),
-    "snare": ("snare", "snare drum", "sd", "snare"),
+    "snare": ("snare", "snare drum", "sd"),
     "clap": ("clap", "hand clap", "handclap", "claps"),
     "rim": ("rim", "rimshot", "rim shot", "side stick", "sidestick"),
     "closed hat": ("closed hat", "closed hi-hat", "hihat closed", "chh", "closed hihat", "hat closed"),
     "open hat": ("open hat", "open hi-hat", "hihat open", "ohh", "open hihat", "hat open"),
     "pedal hat": ("pedal hat", "pedal hi-hat", "foot hat", "hat pedal", "pedal hihat"),
-    "ride": ("ride", "ride cymbal", "ride"),
-    "crash": ("crash", "crash cymbal", "cymbal", "crash"),
+    "ride": ("ride", "ride cymbal"),
+    "crash": ("crash", "crash cymbal", "cymbal"),
     "low tom": ("low tom", "floor tom", "tom low", "tom"),
     "mid tom": ("mid tom", "middle tom", "tom mid", "tom"),
     "high tom": ("high tom", "hi tom", "tom high", "rack tom", "tom"),
-    "conga": ("conga", "bongo", "hand drum", "conga"),
-    "cowbell": ("cowbell", "cow bell", "bell", "cowbell"),
+    "conga": ("conga", "bongo", "hand drum"),
+    "cowbell": ("cowbell", "cow bell"),
     "clave": ("clave", "claves", "wood block", "woodblock"),
-    "shaker": ("shaker", "maracas", "cabasa", "shaker"),
-    "tambourine": ("tambourine", "tamb", "jingles", "tambourine"),
-    "bass": ("bass", "bass note", "synth bass", "bass"),
-    "pluck": ("pluck", "plucked string", "pluck note", "pluck"),
-    "stab": ("stab", "chord stab", "chord", "stab"),
-    "zap": ("zap", "fx", "laser", "effect", "zap"),
+    "shaker": ("shaker", "maracas", "cabasa"),
+    "tambourine": ("tambourine", "tamb", "jingles"),
+    "bass": ("bass", "bass note", "synth bass"),
+    "pluck": ("pluck", "plucked string", "pluck note"),
+    "stab": ("stab", "chord stab", "chord"),
+    "zap": ("zap", "fx", "laser", "effect"),
 }
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "short": ("short", "short", "tight", "snappy"),
@@ -60,6 +60,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 BOOMY = ("kick", "808", "low tom", "mid tom", "high tom", "bass")
 SIZZLING = ("closed hat", "open hat", "pedal hat", "ride", "crash", "tambourine", "shaker")
+PLAIN = 0.5
+"""Share of wordings that say the plain name of a role in any case; the others say any of its names."""
 RARELY = {"clean": 0.35, "dry": 0.5}
 """Words that are true of most clips are said of a part of them only."""
 
@@ -75,7 +77,7 @@ class Caption:
     def text(self, rng: random.Random, most: int = 4) -> str:
         """A random wording: one name, 0 to `most` adjectives shuffled, "deep punchy kick" or "kick, deep, punchy"."""
         words = rng.sample(self.adjectives, rng.randint(0, min(most, len(self.adjectives))))
-        name = rng.choice(self.names)
+        name = self.names[0] if rng.random() < PLAIN else rng.choice(self.names)
         return " ".join((*words, name)) if rng.random() < 0.5 else ", ".join((name, *words))
 
     def full(self) -> str:
@@ -91,17 +93,18 @@ def measure(waveforms: Tensor, sample_rate: int) -> dict[str, Tensor]:
     energy above 2 kHz; flatness: geometric over arithmetic mean of the power spectrum between 200 Hz and 16 kHz, dB.
     """
     step = sample_rate // 100
-    energy = waveforms.unfold(1, step, step).square().mean(2)
+    energy = waveforms[:, : waveforms.shape[1] // step * step].unflatten(1, (-1, step)).square().mean(2)
     loud = energy > energy.amax(1, keepdim=True) * 1e-3
     length = (loud * torch.arange(1, loud.shape[1] + 1, device=loud.device)).amax(1) * 10.0
-    spectrum = torch.fft.rfft(waveforms).abs()
+    power = torch.view_as_real(torch.fft.rfft(waveforms)).square().sum(2)
     hz = torch.fft.rfftfreq(waveforms.shape[1], 1 / sample_rate).to(waveforms.device)
-    heard = spectrum * spectrum.sqrt() * (hz > 20)  # a quiet hiss over many bins must not make a kick bright
-    centroid = (heard * hz).sum(1) / heard.sum(1).clamp_min(1e-9)
+    heard = power[:, hz > 20].sqrt()
+    heard *= heard.sqrt()  # a quiet hiss over many bins must not make a kick bright
+    centroid = heard @ hz[hz > 20] / heard.sum(1).clamp_min(1e-9)
     start = torch.fft.rfft(waveforms[:, : sample_rate * 8 // 1000]).abs().square()
     start_hz = torch.fft.rfftfreq(sample_rate * 8 // 1000, 1 / sample_rate).to(waveforms.device)
     click = (start * (start_hz > 2000)).sum(1) / start.sum(1).clamp_min(1e-9)
-    power = spectrum[:, (hz > 200) & (hz < 16000)].square() + 1e-12
+    power = power[:, (hz > 200) & (hz < 16000)] + 1e-12
     flatness = 10 * (power.log10().mean(1) - power.mean(1).log10())
     punch = energy[:, :4].sum(1) / energy.sum(1).clamp_min(1e-12)
     return {"length_ms": length, "centroid_hz": centroid, "punch": punch, "click": click, "flatness": flatness}
@@ -143,11 +146,13 @@ def captions(role: str, words: dict[str, Tensor], rng: random.Random) -> tuple[C
         for concept, mask in table.items():
             if mask[clip] and rng.random() < RARELY.get(concept, 1):
                 chosen.append(rng.choice(_synonyms(role, concept)))
-        out.append(Caption(role, tuple(dict.fromkeys(NAMES[role])), tuple(dict.fromkeys(chosen))))
+        out.append(Caption(role, NAMES[role], tuple(dict.fromkeys(chosen))))
     return tuple(out)
 
 
 def _synonyms(role: str, concept: str) -> tuple[str, ...]:
+    if "tom" in role and concept in ("low", "high"):  # "a low high tom" would say nothing
+        return ("deep", "low-pitched") if concept == "low" else ("high-pitched", "high-tuned")
     more = ("boomy",) if concept == "long" and role in BOOMY else ()
     more += ("sizzling",) if concept == "bright" and role in SIZZLING else ()
     return SYNONYMS[concept] + more
