@@ -5,22 +5,17 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline
-from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from safetensors.torch import load_file
 
-from studio.engine import audio, dataset, mel, preparation, synth
-from studio.engine.base import autoencoder, critic, denoiser, judge, material, obedience, recipe, tokenizer
+from studio.engine import audio, dataset, preparation, synth
+from studio.engine.base import autoencoder, denoiser, judge, material, recipe, tokenizer
 from studio.engine.base.__main__ import main
 from studio.engine.base.course import Budget, Course
 from studio.engine.base.plan import LIBRARY_ROLE, Plan
-from studio.engine.synth.draws import Draws
-from studio.engine.synth.kit import render
-from studio.engine.synth.words import measure, true_words
 from studio.errors import Cancelled, StudioError
 from studio.files import read_json
 from studio.knobs import from_dict
@@ -195,65 +190,6 @@ def test_folded_latents_have_unit_deviation_and_the_copies_stay_the_same(made):
                           rtol=1e-3)
 
 
-def test_what_is_silent_stays_silent_when_pictures_are_varied():
-    levels = torch.rand(64, 16, 16)
-    levels[:, :, 8:] = 0
-    changed = autoencoder.vary(levels, torch.Generator().manual_seed(1))
-    assert (changed[:, :, 8:] == 0).all() and (changed != levels).any() and changed.min() >= 0 and changed.max() <= 1
-
-
-def test_a_blurred_grain_costs_more_than_another_grain_of_the_same_strength():
-    dice = torch.Generator().manual_seed(1)
-    grain, other = (torch.rand(4, 1, 32, 32, generator=dice) for _ in range(2))
-    wanted = autoencoder.local_contrast(grain)
-    off = [(autoencoder.local_contrast(each) - wanted).abs().mean() for each in (other, torch.full_like(grain, 0.5))]
-    assert off[0] < 0.3 * off[1]
-
-
-def test_silence_that_comes_back_darker_than_black_costs_nothing_and_grey_does():
-    class Echo(torch.nn.Module):
-        """Stands for an autoencoder that gives back a picture of one level, whatever it is shown."""
-
-        level: float
-
-        def encode(self, pictures):
-            moments = torch.zeros(len(pictures), 8, 2, 2)
-            return SimpleNamespace(latent_dist=DiagonalGaussianDistribution(moments))
-
-        def decode(self, latents):
-            return SimpleNamespace(sample=torch.full((len(latents), 3, 16, 16), self.level))
-
-    dice, black, echo = torch.Generator().manual_seed(1), torch.full((2, 3, 16, 16), -1.0), Echo()
-    costs = []
-    for echo.level in (-1.5, -1.02, -0.9):
-        costs.append(autoencoder.loss(echo, black, dice).item())
-    assert costs[0] == costs[1] == 0 < costs[2]
-
-
-def test_the_maker_pays_for_copies_and_the_critic_for_its_own_mistakes():
-    judge_of_grain = critic.build()
-    pictures, copies = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32, requires_grad=True)
-    for_maker, for_critic = critic.losses(judge_of_grain, pictures, copies)
-    for_critic.backward()
-    assert copies.grad is None and all(each.grad.abs().sum() > 0 for each in judge_of_grain.parameters())
-    judge_of_grain.zero_grad()
-    for_maker.backward()
-    assert copies.grad.abs().sum() > 0 and all(each.grad is None for each in judge_of_grain.parameters())
-
-
-def test_a_critic_learns_to_tell_grain_from_blur():
-    torch.manual_seed(0)
-    judge_of_grain, dice = critic.build(), torch.Generator().manual_seed(1)
-    optimizer = torch.optim.AdamW(judge_of_grain.parameters(), 2e-3)
-    for _ in range(40):
-        grain = torch.rand(4, 1, 32, 32, generator=dice)
-        _, for_critic = critic.losses(judge_of_grain, grain, torch.nn.functional.avg_pool2d(grain, 3, 1, 1))
-        optimizer.zero_grad()
-        for_critic.backward()
-        optimizer.step()
-    assert for_critic < 0.5  # two told apart by nothing cost 2
-
-
 def test_the_learning_rate_holds_and_then_falls():
     course = Course("unet", torch.nn.ModuleDict(dict(one=torch.nn.Linear(1, 1))),
                     Budget(0, 100, 1e-3, 0.02, 0, 1.0, hold=0.75), {}, seed=1, device="cpu")
@@ -358,55 +294,6 @@ def test_the_judge_reports_every_role_and_their_mean(made):
         shares = [found[role][name] for role in SMALL.roles]
         assert all(0 <= share <= 1 for share in shares) and found["all"][name] == pytest.approx(sum(shares) / 2)
     assert all(found[role]["spread_of_material_db"] > 0 for role in SMALL.roles)
-
-
-def test_the_spread_of_equal_pictures_is_zero():
-    pixels = torch.randint(0, 256, (1, 8, 8), dtype=torch.uint8)
-    assert judge.spread_db(pixels.repeat(3, 1, 1), 90) == 0
-    assert judge.spread_db(torch.tensor([0, 255], dtype=torch.uint8)[:, None, None].repeat(1, 8, 8), 90) == 90
-
-
-def test_the_nearest_two_pictures_give_the_least_difference():
-    pixels = torch.stack([torch.full((8, 8), level, dtype=torch.uint8) for level in (0, 85, 255)])
-    assert judge.nearest_db(pixels, 90) == pytest.approx(30)
-
-
-def drawn(role: str, count: int = 48) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """What is true of some synthesised sounds, and their pictures."""
-    waveforms, traits, pitch_hz = render(Draws(count, RATE, 5, sample_rate=RATE), role)
-    return true_words(role, measure(waveforms, RATE), traits, pitch_hz), mel.encode(waveforms, MelSettings())[0]
-
-
-@pytest.mark.parametrize(("scale", "role"), [(0, "snare"), (1, "conga"), (2, "closed hat"), (3, "808")])
-def test_a_scale_agrees_with_what_the_words_mean(scale, role):
-    chosen, (true, pixels) = obedience.SCALES[scale], drawn(role)
-    figure = chosen.figure(pixels, 90.0)
-    under, over = figure[true[chosen.under]], figure[true[chosen.over]]
-    assert len(under) and len(over)
-    assert (over[:, None] > under[None]).float().mean() > 0.7
-
-
-def test_words_that_are_obeyed_correlate_and_words_that_are_ignored_do_not():
-    dice = torch.Generator().manual_seed(1)
-
-    def obeys(prompt: str, count: int) -> torch.Tensor:
-        frames = {"short": 8, "long": 28}.get(prompt.split()[0], 16)
-        pixels = torch.zeros(count, 32, 32, dtype=torch.uint8)
-        pixels[:, 20, :frames] = 255
-        return pixels
-
-    def ignores(prompt: str, count: int) -> torch.Tensor:
-        return torch.randint(0, 256, (count, 32, 32), generator=dice, dtype=torch.uint8)
-
-    assert obedience.obedience(obeys, 90.0, 4)["short/long"]["mean"] > 0.9
-    assert abs(obedience.obedience(ignores, 90.0, 4)["dark/bright"]["mean"]) < 0.5
-
-
-def test_ties_share_a_rank():
-    one = torch.tensor([0.0, 0, 1, 1])
-    assert obedience.rank_correlation(one, torch.tensor([1.0, 1, 5, 5])) == pytest.approx(1)
-    assert obedience.rank_correlation(one, -one) == pytest.approx(-1)
-    assert obedience.rank_correlation(one, torch.ones(4)) == 0
 
 
 def test_the_command_says_what_is_wrong_in_one_line(made, tmp_path, capsys):
