@@ -4,6 +4,7 @@ import os
 
 import psutil
 import torch
+from accelerate import Accelerator
 
 from studio.errors import StudioError
 
@@ -47,6 +48,14 @@ def dtype_for(device: torch.device, wanted: str = "auto") -> torch.dtype:
     if wanted == "bf16" and device.type == "cpu":
         return torch.bfloat16
     return torch.float32
+
+
+def accelerator(wanted: str = "auto", precision: str = "auto") -> Accelerator:
+    """accelerate's view of the machine for a training: the device, the number format that is safe there, and however
+    many processes it was started with."""
+    device = choose(wanted)
+    named = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype_for(device, precision)]
+    return Accelerator(mixed_precision=named, cpu=device.type == "cpu")
 
 
 def for_audio(device: torch.device) -> torch.device:

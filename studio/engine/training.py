@@ -49,7 +49,7 @@ def train(dataset_folder: Path, settings: TrainSettings, run_folder: Path, *, re
     """
     kit = dataset.load(dataset_folder)
     shown = dataset.shown(kit)
-    accelerator = _accelerator(settings)
+    accelerator = devices.accelerator(settings.device, settings.mixed_precision)
     if not accelerator.is_main_process:
         report = silent
     report(Progress("load", note=f"base {settings.base}"))
@@ -285,11 +285,3 @@ def _material(base: Base, kit: Dataset, shown: list[OneShot], settings: TrainSet
     return _Material(base, torch.cat(latents).float(), tokens, states,
                      caption_of=torch.tensor([captions.index(shot.text) for shot in sounds]),
                      order=torch.tensor([row_of[shot.file_name] for shot in shown]))
-
-
-def _accelerator(settings: TrainSettings) -> Accelerator:
-    """accelerate's view of the machine, on the wanted device and in the format that is safe there."""
-    device = devices.choose(settings.device)
-    dtype = devices.dtype_for(device, settings.mixed_precision)
-    precision = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
-    return Accelerator(mixed_precision=precision, cpu=device.type == "cpu")

@@ -41,7 +41,7 @@ def train(pixels: Tensor, file: Path, plan: Plan, *, report: Report = silent) ->
 
     def loss_of(course: Course) -> Tensor:
         whole = course.done >= WHOLE_FROM
-        return loss(vae, batch(pixels, plan, course.dice, whole=whole).to(plan.device), course.dice)
+        return loss(vae, batch(pixels, plan, course.dice, whole=whole).to(course.device), course.dice)
 
     course.run(loss_of, file, report=report)
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(plan.seed))[:FOLD_CLIPS]
@@ -55,7 +55,7 @@ def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, file: Path, plan
     The encoder stays as it is, and with it the latents (n, 4, rows, frames) of the pictures: a UNet that was trained
     on them stays right.
     """
-    vae.requires_grad_(False).to(plan.device).set_attn_processor(AttnProcessor())
+    vae.requires_grad_(False).set_attn_processor(AttnProcessor())
     torch.manual_seed(plan.seed)
     half = nn.ModuleDict(dict(decoder=vae.decoder, post_quant_conv=vae.post_quant_conv)).requires_grad_(True)
     half["critic"] = critic.build()
@@ -67,8 +67,8 @@ def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, file: Path, plan
         clips = torch.randint(len(pixels), (plan.decoder_batch,), generator=course.dice)
         clean = latents[clips].float()
         noisy = clean + LATENT_NOISE * torch.randn(clean.shape, generator=course.dice)
-        pictures = floats(pixels[clips]).to(plan.device)
-        copies = vae.decode(noisy.to(plan.device)).sample.float()
+        pictures = floats(pixels[clips]).to(course.device)
+        copies = vae.decode(noisy.to(course.device)).sample.float()
         # what is dead silent all around is no grain to judge, and may be darker than black
         heard = nn.functional.max_pool2d(pictures[:, :1], 5, stride=1, padding=2) > -1
         copy = torch.where(heard, copies.mean(1, keepdim=True).clamp_min(-1), -1.0)

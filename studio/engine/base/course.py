@@ -1,4 +1,4 @@
-"""One course of training: models, optimiser, moving average, dice and clock, kept in one file to go on from."""
+"""One course of training: models, optimiser, moving average and clock, kept in one file to go on from."""
 
 import math
 import random
@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from studio.engine import devices
 from studio.errors import Cancelled, StudioError
 from studio.files import write_whole
 from studio.progress import Progress, Report, silent
@@ -36,21 +38,25 @@ class Budget:
 class Course:
     """Trains `models` with AdamW and an exponential moving average, and can be killed at any time.
 
-    `dice` gives every random number of the training as torch tensors, `words` those of the captions; both are part of
-    the checkpoint, so that a resumed course by steps ends at the same weights as one that was never stopped.
+    `dice` gives every random number of a step as torch tensors, `words` those of its captions: functions of the seed,
+    the step and the process, so that a resumed course by steps ends at the same weights as one that was never stopped.
+    Several processes, which accelerate starts and finds, draw batches of their own and take the mean of their
+    gradients; the first one alone writes files.
     """
 
     longest_memory = 0.999  # of the moving average; shorter at the beginning
 
     def __init__(self, stage: str, models: nn.ModuleDict, budget: Budget, fixed: dict[str, Any], *, seed: int,
                  device: str) -> None:
-        self.stage, self.budget, self.fixed, self.device = stage, budget, fixed, device
-        self.models = models.to(device)
+        self.stage, self.budget, self.fixed, self.seed = stage, budget, fixed, seed
+        self.accelerator = devices.accelerator(device)
+        self.device = self.accelerator.device
+        self.models = models.to(self.device)
         self.weights = list(self.models.parameters())
         self.average = [weight.detach().clone() for weight in self.weights]
-        self.optimizer = torch.optim.AdamW(self.weights, lr=budget.learning_rate, betas=(0.9, 0.99), fused=True)
-        self.dice = torch.Generator().manual_seed(seed)
-        self.words = random.Random(seed)
+        self.optimizer = torch.optim.AdamW(self.weights, lr=budget.learning_rate, betas=(0.9, 0.99),
+                                           fused=self.device.type in ("cpu", "cuda"))
+        self.dice, self.words = torch.Generator(), random.Random()
         self.step, self.elapsed = 0, 0.0
 
     @property
@@ -66,15 +72,12 @@ class Course:
         self.models.train()
         saved = before = time.monotonic()
         while self.done < 1:
-            loss = self._learn(loss_of)
+            loss = self._mean(self._learn(loss_of))
             now = time.monotonic()
-            self.elapsed, before = self.elapsed + now - before, now
-            try:
-                report(Progress(self.stage, self.step, self.budget.steps or round(self.step / self.done),
-                                values=dict(loss=loss, learning_rate=self._rate(), minutes=self.elapsed / 60)))
-            except Cancelled:
+            self.elapsed, before = self._mean(self.elapsed + now - before), now
+            if self._mean(float(self._told_to_stop(loss, report))):  # a word to one process is a word to all
                 self.save(file)
-                raise
+                raise Cancelled
             if now - saved >= 60 * self.budget.checkpoint_minutes:
                 self.save(file)
                 saved = time.monotonic()
@@ -82,11 +85,15 @@ class Course:
         self.take_average()
 
     def _learn(self, loss_of: Callable[["Course"], Tensor]) -> float:
+        place = self.step * self.accelerator.num_processes + self.accelerator.process_index
+        self.dice.manual_seed(self.seed * 1_000_003 + place)
+        self.words.seed(f"{self.seed}/{place}")
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.startswith("cuda")):
+        with self.accelerator.autocast():
             loss = loss_of(self)
         loss.backward()
+        self._share_gradients()
         torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -99,6 +106,27 @@ class Course:
         with torch.no_grad():
             torch._foreach_lerp_(self.average, self.weights, 1 - memory)
         return value
+
+    def _share_gradients(self) -> None:
+        """The mean over all processes, in one message: hundreds of small ones would take longer than the step."""
+        if self.accelerator.num_processes > 1:
+            gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+            vector_to_parameters(self.accelerator.reduce(parameters_to_vector(gradients), "mean"), gradients)
+
+    def _mean(self, value: float) -> float:
+        """The mean of a number over all processes, so that none goes on when another has stopped."""
+        if self.accelerator.num_processes == 1:
+            return value
+        return self.accelerator.reduce(torch.tensor(value, device=self.device), "mean").item()
+
+    def _told_to_stop(self, loss: float, report: Report) -> bool:
+        total = self.budget.steps or round(self.step / self.done)
+        try:
+            report(Progress(self.stage, self.step, total, values=dict(loss=loss, learning_rate=self._rate(),
+                                                                      minutes=self.elapsed / 60)))
+        except Cancelled:
+            return True
+        return False
 
     def _rate(self) -> float:
         past = max(0.0, min(1.0, self.done) - self.budget.hold) / (1 - self.budget.hold)
@@ -115,10 +143,10 @@ class Course:
 
     def save(self, file: Path) -> None:
         """Write all that `resume` needs, whole."""
-        state = dict(fixed=repr(self.fixed), step=self.step, elapsed=self.elapsed, models=self.models.state_dict(),
-                     average=self.average, optimizer=self.optimizer.state_dict(), dice=self.dice.get_state(),
-                     words=self.words.getstate())
-        write_whole(file, lambda beside: torch.save(state, beside))
+        if self.accelerator.is_main_process:
+            state = dict(fixed=repr(self.fixed), step=self.step, elapsed=self.elapsed, models=self.models.state_dict(),
+                         average=self.average, optimizer=self.optimizer.state_dict())
+            write_whole(file, lambda beside: torch.save(state, beside))
 
     def resume(self, file: Path) -> None:
         """Go on from a checkpoint, if there is one; raises StudioError where it was begun with another plan."""
@@ -131,6 +159,4 @@ class Course:
         for mine, saved in zip(self.average, state["average"], strict=True):
             mine.copy_(saved)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.dice.set_state(state["dice"].cpu())
-        self.words.setstate(state["words"])
         self.step, self.elapsed = state["step"], state["elapsed"]

@@ -74,10 +74,10 @@ def train(latents: Tensor, captions: Sequence[Caption], tokenizer: CLIPTokenizer
         texts = [_wording(captions[clip], course, plan) for clip in clips.tolist()]
         timesteps = stratified_timesteps(plan.unet_batch, course.dice)
         noise = torch.randn(clean.shape, generator=course.dice)
-        noisy = schedule.add_noise(clean, noise, timesteps).to(plan.device)
-        wanted = schedule.get_velocity(clean, noise, timesteps).to(plan.device)
-        states = text_encoder(token_ids(tokenizer, texts).to(plan.device))[0]
-        guess = unet(noisy, timesteps.to(plan.device), encoder_hidden_states=states).sample
+        noisy = schedule.add_noise(clean, noise, timesteps).to(course.device)
+        wanted = schedule.get_velocity(clean, noise, timesteps).to(course.device)
+        states = text_encoder(token_ids(tokenizer, texts).to(course.device))[0]
+        guess = unet(noisy, timesteps.to(course.device), encoder_hidden_states=states).sample
         off = (guess.float() - wanted).square().mean((1, 2, 3))
         return (off * (weights[timesteps] * shares[clips]).to(off)).mean()
 

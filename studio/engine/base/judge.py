@@ -31,8 +31,8 @@ def classifier(work: Path, plan: Plan, steps: int = 1500, *, report: Report = si
 
     def loss_of(course: Course) -> Tensor:
         clips = torch.randint(len(learned.pixels), (64,), generator=course.dice)
-        guess = course.models["judge"](_seen(learned.pixels[clips]).to(plan.device))
-        return nn.functional.cross_entropy(guess, learned.roles[clips].to(plan.device))
+        guess = course.models["judge"](_seen(learned.pixels[clips]).to(course.device))
+        return nn.functional.cross_entropy(guess, learned.roles[clips].to(course.device))
 
     course.run(loss_of, work / "judge.pt", report=report)
     return course.models["judge"]

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from studio.engine import devices
 from studio.engine.base import autoencoder, card, denoiser, material, tokenizer
 from studio.engine.base.plan import STAGES, Plan
 from studio.errors import StudioError
@@ -32,22 +34,27 @@ def build(out: Path, work: Path, plan: Plan, *, vae: Path | None = None, last: s
         return out
     if out.exists() and any(out.iterdir()):
         raise StudioError(f"{out}: is not empty; choose another folder")
-    _hold_to_plan(work, plan)
+    accelerator = devices.accelerator(plan.device)
+    report = report if accelerator.is_main_process else silent
     torch.set_num_threads(plan.threads)
+    with accelerator.main_process_first():
+        _hold_to_plan(work, plan)
     for stage in STAGES[: STAGES.index(last) + 1]:
         report(Progress(stage, note="begins"))
-        if stage == "material":
-            material.make(work / "material", plan, report=report)
-        elif stage == "tokenizer":
-            _tokenizer(work, plan)
-        elif stage == "vae":
-            _vae(work, plan, vae, report)
-        elif stage == "latents":
-            _latents(work, plan, report)
+        if stage == "vae":
+            _vae(work, plan, vae, accelerator, report)
         elif stage == "unet":
-            _unet(work, plan, report)
-        else:
-            _pipeline(out, work, plan, _finished(work))
+            _unet(work, plan, accelerator, report)
+        else:  # one process does it, the others find it done
+            with accelerator.main_process_first():
+                if stage == "material":
+                    material.make(work / "material", plan, report=report)
+                elif stage == "tokenizer":
+                    _tokenizer(work, plan)
+                elif stage == "latents":
+                    _latents(work, plan, report)
+                elif not (out / "model_index.json").exists():
+                    _pipeline(out, work, plan, _finished(work))
     return out
 
 
@@ -105,7 +112,7 @@ def _tokenizer(work: Path, plan: Plan) -> None:
         _whole_folder(folder, tokenizer.learn(captions, plan).save_pretrained)
 
 
-def _vae(work: Path, plan: Plan, ready: Path | None, report: Report) -> None:
+def _vae(work: Path, plan: Plan, ready: Path | None, accelerator: Accelerator, report: Report) -> None:
     folder = work / "vae"
     if folder.exists():
         return
@@ -114,8 +121,10 @@ def _vae(work: Path, plan: Plan, ready: Path | None, report: Report) -> None:
     else:
         pixels = material.load(work / "material", "train", plan).pixels
         vae = autoencoder.train(pixels, work / "vae.pt", plan, report=report)
-    _judge_vae(vae, work, "vae.json", plan, report)
-    _whole_folder(folder, vae.save_pretrained)
+    if accelerator.is_main_process:
+        _judge_vae(vae, work, "vae.json", plan, report)
+        _whole_folder(folder, vae.save_pretrained)
+    accelerator.wait_for_everyone()
 
 
 def _judge_vae(vae: AutoencoderKL, work: Path, name: str, plan: Plan, report: Report) -> None:
@@ -146,7 +155,7 @@ def _all_latents(work: Path, plan: Plan) -> Tensor:
     return torch.from_numpy(np.concatenate([np.load(work / "latents" / f"{slug(role)}.npy") for role in plan.roles]))
 
 
-def _unet(work: Path, plan: Plan, report: Report) -> None:
+def _unet(work: Path, plan: Plan, accelerator: Accelerator, report: Report) -> None:
     folder = work / "denoiser"
     if folder.exists():
         return
@@ -159,7 +168,9 @@ def _unet(work: Path, plan: Plan, report: Report) -> None:
         unet.save_pretrained(beside / "unet")
         text_encoder.save_pretrained(beside / "text_encoder")
 
-    _whole_folder(folder, save)
+    if accelerator.is_main_process:
+        _whole_folder(folder, save)
+    accelerator.wait_for_everyone()
 
 
 def _finished(work: Path) -> tuple[UNet2DConditionModel, CLIPTextModel]:
