@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=None, help="default: the first free one from 7860")
     parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
     parser.add_argument("--share", action="store_true", help="a public link to a guest page, with a password")
+    parser.add_argument("--share-all", action="store_true",
+                        help="a public link to the whole page: who has the password may do all that you may")
     parser.add_argument("--auth", metavar="USER:PASS", help="ask for this name and password")
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
     parser.add_argument("--window", action="store_true", help="open in a window of its own")
@@ -137,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--base", default="embedded")
     serve.add_argument("--device", default="auto")
+
+    tray = _verb(names, "tray", verbs.tray, "a small window to drag sounds from into any DAW; needs the extra desktop")
+    tray.add_argument("--workspace", default=None, help="your folder")
 
     export = _verb(names, "export-lora", verbs.export_lora, "a LoRA for other programs")
     _source_and_target(export, "IN.safetensors", "OUT.safetensors")

@@ -30,10 +30,11 @@ INNER = ("denoise", "decode")  # stages inside the making of one sound: shown on
 
 def studio(arguments: argparse.Namespace) -> None:
     """The studio in the browser."""
-    from studio.ui.app import launch  # a verb without a page must not wait for gradio
+    from studio.ui.launch import Launch, launch  # a verb without a page must not wait for gradio
 
-    launch(workspace(arguments.workspace), port=arguments.port, host=arguments.host, share=arguments.share,
-           auth=arguments.auth, browser=not arguments.no_browser, window=arguments.window)
+    launch(workspace(arguments.workspace), Launch(
+        port=arguments.port, host=arguments.host, share=arguments.share, share_all=arguments.share_all,
+        auth=arguments.auth, browser=not arguments.no_browser, window=arguments.window))
 
 
 def check(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -195,6 +196,13 @@ def serve(arguments: argparse.Namespace) -> None:
 
     room.serve(arguments.host, arguments.port, arguments.base, arguments.device,
                ready=lambda url: print(f"answering at {url}/run_inference/", file=sys.stderr))
+
+
+def tray(arguments: argparse.Namespace) -> None:
+    """A window to drag sounds from, as files."""
+    from studio import tray as room
+
+    room.run(workspace(arguments.workspace).takes)
 
 
 def export_lora(arguments: argparse.Namespace) -> dict[str, Any]:

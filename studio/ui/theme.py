@@ -1,4 +1,4 @@
-"""How the page looks: one calm dark theme, dense, with fonts that the machine has."""
+"""How the page looks: one calm dark theme and a light one, dense, with fonts that the machine has."""
 
 import gradio as gr
 
@@ -8,6 +8,7 @@ CSS = """
 #header { align-items: baseline; flex-wrap: wrap; gap: 2px 18px; }
 #header > * { flex: none; width: auto; min-width: 0; max-width: 100%; }
 #title { font-size: 17px; font-weight: 650; letter-spacing: 0.01em; white-space: nowrap; }
+#header #bar { margin-left: auto; }
 #header-note .note { border: 0; padding: 0; font-size: 13px; }
 #header-note .note .text { color: var(--body-text-color-subdued); }
 .knobs > .form { display: grid; grid-template-columns: repeat(auto-fill, minmax(178px, 1fr)); }
@@ -24,24 +25,52 @@ CSS = """
 """
 
 
+# What a page does before anything is drawn: dark unless the user has chosen light, which the browser remembers.
+HEAD = """
+<style>html { background: #101216; }</style>
+<script>
+function studioTheme(chosen) {
+  if (chosen) localStorage.setItem('studio-theme', chosen);
+  const light = localStorage.getItem('studio-theme') === 'light';
+  document.body.classList.toggle('dark', !light);
+  document.documentElement.style.background = light ? '#f4f4f2' : '#101216';
+  document.documentElement.style.colorScheme = light ? 'light' : 'dark';
+}
+document.addEventListener('DOMContentLoaded', () => {
+  studioTheme();
+  // Gradio sets the class by the system's wish once it has started; the user's word comes after that
+  new MutationObserver((changes, observer) => {
+    const light = localStorage.getItem('studio-theme') === 'light';
+    if (document.body.classList.contains('dark') === light) studioTheme();
+  }).observe(document.body, {attributes: true, attributeFilter: ['class']});
+});
+</script>
+"""
+
+DARK = dict(
+    body_background_fill="#101216", background_fill_primary="#15181d", background_fill_secondary="#1a1e24",
+    block_background_fill="#15181d", block_border_color="#262b33", border_color_primary="#2a3039",
+    body_text_color="#e6e8eb", body_text_color_subdued="#98a0ab", color_accent_soft="#3a2a1c",
+    input_background_fill="#1d2128", block_label_background_fill="#1a1e24", block_info_text_color="#8d95a0",
+    button_primary_background_fill="#e0772e", button_primary_background_fill_hover="#ee8a45",
+    button_primary_text_color="#14100c", button_secondary_background_fill="#262b33",
+    button_secondary_background_fill_hover="#313843", slider_color="#e0772e",
+    checkbox_background_color_selected="#e0772e")
+LIGHT = dict(
+    body_background_fill="#f4f4f2", background_fill_primary="#ffffff", background_fill_secondary="#ecebe8",
+    block_background_fill="#ffffff", block_border_color="#dcdad5", border_color_primary="#d5d3cd",
+    body_text_color="#1d2024", body_text_color_subdued="#5d6470", color_accent_soft="#fbe6d6",
+    input_background_fill="#f6f5f3", block_label_background_fill="#ecebe8", block_info_text_color="#666d78",
+    button_primary_background_fill="#d2641a", button_primary_background_fill_hover="#bd5813",
+    button_primary_text_color="#ffffff", button_secondary_background_fill="#e6e4e0",
+    button_secondary_background_fill_hover="#dad7d1", slider_color="#d2641a",
+    checkbox_background_color_selected="#d2641a")
+
+
 def theme() -> gr.themes.Base:
-    """Dark values in the light slots as well, so that the page never flashes white, whatever the system prefers."""
-    look = gr.themes.Base(
+    """Both palettes in one theme; which of them shows is the page's class, see HEAD."""
+    return gr.themes.Base(
         primary_hue=gr.themes.colors.orange, neutral_hue=gr.themes.colors.zinc, text_size=gr.themes.sizes.text_sm,
         spacing_size=gr.themes.sizes.spacing_sm, radius_size=gr.themes.sizes.radius_sm,
         font=["system-ui", "Segoe UI", "Helvetica", "sans-serif"], font_mono=["ui-monospace", "Consolas", "monospace"],
-    ).set(
-        body_background_fill_dark="#101216", background_fill_primary_dark="#15181d",
-        background_fill_secondary_dark="#1a1e24", block_background_fill_dark="#15181d",
-        block_border_color_dark="#262b33", border_color_primary_dark="#2a3039",
-        body_text_color_dark="#e6e8eb", body_text_color_subdued_dark="#98a0ab", color_accent_soft_dark="#3a2a1c",
-        input_background_fill_dark="#1d2128", block_label_background_fill_dark="#1a1e24",
-        block_info_text_color_dark="#8d95a0", button_primary_background_fill_dark="#e0772e",
-        button_primary_background_fill_hover_dark="#ee8a45", button_primary_text_color_dark="#14100c",
-        button_secondary_background_fill_dark="#262b33", button_secondary_background_fill_hover_dark="#313843",
-        slider_color_dark="#e0772e", checkbox_background_color_selected_dark="#e0772e",
-    )
-    for name in list(vars(look)):
-        if name.endswith("_dark") and getattr(look, name) is not None:
-            setattr(look, name.removesuffix("_dark"), getattr(look, name))
-    return look
+    ).set(**LIGHT, **{f"{name}_dark": value for name, value in DARK.items()})
