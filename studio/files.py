@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -68,6 +69,17 @@ def unused(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.stem}_{number}{path.suffix}")
     return free
+
+
+def sha1_of(path: Path) -> str:
+    """SHA-1 of a file's bytes in hexadecimal digits, "" where it is no file or cannot be read."""
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha1").hexdigest()
+    except OSError:
+        return ""
 
 
 def reason(error: OSError) -> str:

@@ -10,15 +10,16 @@ from typing import Any
 from studio.errors import StudioError, did_you_mean
 from studio.files import read_json, slug, write_json
 from studio.knobs import as_dict, from_dict
-from studio.settings import GenerateSettings, MelSettings, TrainSettings
+from studio.settings import ExportSettings, GenerateSettings, MelSettings, TrainSettings
 from studio.workspace import Workspace
 
 FOLDER = Path(__file__).resolve().parent.parent / "presets"
-KINDS: Mapping[str, type] = {"mel": MelSettings, "train": TrainSettings, "generate": GenerateSettings}
+KINDS: Mapping[str, type] = {"mel": MelSettings, "train": TrainSettings, "generate": GenerateSettings,
+                             "export": ExportSettings}
 
 
 def names(kind: str, workspace: Workspace | None = None) -> list[str]:
-    """The names of the presets of a kind (mel, train or generate): the built-in ones, then those of the workspace."""
+    """The names of the presets of a kind (mel, train, generate, export): the built-in ones, then the workspace's."""
     return [*_built_in(kind), *sorted(_own(kind, workspace))]
 
 

@@ -328,3 +328,29 @@ class MorphSettings:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How sounds leave the studio for a DAW or a sampler."""
+
+    format: str = knob("wav", "WAV is read everywhere; FLAC is smaller with the same sound; AIFF suits older Macs.",
+                       choices=("wav", "flac", "aiff"))
+    bits: str = knob("24-bit", "24-bit is how takes are made; 16-bit, dithered, is for older samplers; 32-bit float "
+                     "never clips.", choices=("16-bit", "24-bit", "32-bit float"))
+    sample_rate: int = knob(0, "Samples per second, such as 44100 or 48000; 0 keeps what each sound has.", unit="Hz",
+                            low=0, high=192000, step=50)
+    channels: str = knob("as made", "One side, two, or what each sound has.", choices=("as made", "mono", "stereo"))
+    normalise: bool = knob(False, "Bring each sound's loudest sample to peak_db; off keeps the levels.")
+    peak_db: float = knob(-1.0, "Where normalised sounds peak.", unit="dBFS", low=-24, high=0, step=0.1)
+    names: str = knob("by role", "by role sorts well, as in “kick 01 deep long”; as made keeps the files' own names.",
+                      choices=("by role", "as made"))
+    sfz: bool = knob(False, "Add an SFZ instrument: one key a sound from C1 (36) on, louder when struck harder.")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if 0 < self.sample_rate < 8000:
+            raise StudioError(f"sample_rate is {self.sample_rate} Hz, too low for a sound; give 8000 or more, or 0 to "
+                              "keep what each sound has")
+        if self.format == "flac" and self.bits == "32-bit float":
+            raise StudioError("bits is 32-bit float, which FLAC cannot hold; choose 24-bit, or wav")

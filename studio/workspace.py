@@ -39,6 +39,16 @@ class Workspace:
         return self.root / "kits"
 
     @property
+    def exports(self) -> Path:
+        """Sounds under readable names, for a DAW's browser."""
+        return self.root / "exports"
+
+    @property
+    def trash(self) -> Path:
+        """What the user threw away; nothing here is deleted by the studio."""
+        return self.root / "trash"
+
+    @property
     def presets(self) -> Path:
         """Presets of one's own, a folder a kind."""
         return self.root / "presets"

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from studio.errors import StudioError
-from studio.files import read_json, slug, unused, write_json, write_whole
+from studio.files import read_json, sha1_of, slug, unused, write_json, write_whole
 
 
 def test_a_write_that_breaks_leaves_the_old_file_and_no_litter(tmp_path):
@@ -47,3 +47,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(StudioError, match="choose a folder you may write to"):
         write_json(tmp_path / "file" / "inside.json", {})
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_sum_tells_files_apart_and_what_is_no_file_has_none(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha1_of(tmp_path / "a") == "a9993e364706816aba3e25717850c26c9cd0d89d"
+    assert sha1_of(tmp_path / "b") == sha1_of(tmp_path) == ""

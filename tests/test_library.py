@@ -1,4 +1,9 @@
-"""Takes on disk: three files a take, found again, never overwritten, strangers left out."""
+"""Takes on disk: three files a take, found again, never overwritten, strangers left out; marks, names and the trash."""
+
+import json
+import os
+import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,3 +44,173 @@ def test_a_sound_without_a_recipe_says_so(tmp_path):
 
 def test_an_empty_library_is_empty(tmp_path):
     assert library.takes(tmp_path / "nowhere") == []
+
+
+def test_a_damaged_recipe_hides_its_own_take_and_no_other(tmp_path):
+    good, bad, odd = keep(tmp_path), keep(tmp_path), keep(tmp_path)
+    bad.path.with_suffix(".json").write_text("{", encoding="utf-8")
+    odd.path.with_suffix(".json").write_text("[1]", encoding="utf-8")
+    assert library.takes(tmp_path) == [good]
+
+
+def test_a_recipe_written_by_hand_breaks_nothing():
+    for recipe in ({}, {"settings": None, "marks": 3}, {"settings": {"seed": "x", "start": 1}, "marks": []}):
+        take = library.Take(Path("kick_7.wav"), recipe)
+        assert take.seed == 0 and not take.starred and take.note == ""
+        assert take.title in ("kick_7", "1")
+
+
+# ---------------------------------------------------------------------------------------------------------- by name
+def test_a_take_is_found_by_its_file_name(tmp_path):
+    assert library.find(tmp_path, keep(tmp_path).path.name) == library.takes(tmp_path)[0]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../outside.wav", "inner/kick_3.wav", "/etc/passwd", "kick_3.json",
+                                  "gone.wav", "kick_3.wav\0", "inner", None, 7, {"name": "kick_3.wav"}, "link.wav"])
+def test_what_is_not_a_take_of_the_folder_is_never_found(tmp_path, name):
+    folder = tmp_path / "takes"
+    outside = keep(tmp_path, "outside")
+    keep(folder)
+    keep(folder / "inner")
+    for suffix in (".wav", ".json"):
+        (folder / f"link{suffix}").symlink_to(outside.path.with_suffix(suffix))
+    with pytest.raises(StudioError, match="no longer in takes"):
+        library.find(folder, name)
+
+
+# ------------------------------------------------------------------------------------------------------------ marks
+def test_marks_live_in_the_json_and_leave_sound_picture_and_recipe_as_they_were(tmp_path):
+    take = keep(tmp_path)
+    before = take.path.read_bytes(), take.picture.read_bytes()
+    marked = library.mark(library.mark(take, starred=True), note="  for the intro \n")
+    assert marked == library.takes(tmp_path)[0]
+    assert (marked.starred, marked.note, marked.title) == (True, "for the intro", "kick")
+    assert (take.path.read_bytes(), take.picture.read_bytes()) == before
+    assert {key: value for key, value in marked.recipe.items() if key != "marks"} == RECIPE
+    assert not library.mark(marked, starred=False).starred
+    assert library.takes(tmp_path)[0].note == "for the intro"
+
+
+def test_a_mark_set_on_an_old_look_at_a_take_keeps_the_marks_set_since(tmp_path):
+    old = keep(tmp_path)
+    library.mark(old, note="mine")
+    assert library.mark(old, starred=True).note == "mine"
+
+
+def test_marks_set_at_the_same_time_are_all_kept(tmp_path):
+    takes = [keep(tmp_path, name) for name in ("a", "b")]
+    threads = [threading.Thread(target=library.mark, args=(take,), kwargs=marks)
+               for take in takes for marks in ({"starred": True}, {"note": "n"})]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(take.starred and take.note == "n" for take in library.takes(tmp_path))
+
+
+def test_marking_a_take_that_is_gone_says_so_and_leaves_no_file(tmp_path):
+    take = keep(tmp_path)
+    take.path.unlink()
+    with pytest.raises(StudioError, match="kick_3.wav: is no longer in"):
+        library.mark(take, starred=True)
+    assert "marks" not in json.loads(take.path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def test_a_note_that_is_a_book_is_refused(tmp_path):
+    with pytest.raises(StudioError, match="note is 5000 characters"):
+        library.mark(keep(tmp_path), note="x" * 5000)
+
+
+# ------------------------------------------------------------------------------------------------------------ names
+def test_a_name_moves_all_three_files_and_is_shown_as_typed(tmp_path):
+    renamed = library.rename(library.mark(keep(tmp_path), starred=True), "  Deep  & dark: no. 1 ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "Deep_dark_no_1.json", "Deep_dark_no_1.png", "Deep_dark_no_1.wav"]
+    assert renamed == library.takes(tmp_path)[0]
+    assert (renamed.title, renamed.prompt, renamed.starred) == ("Deep & dark: no. 1", "kick", True)
+
+
+def test_a_name_that_is_taken_gets_a_number_and_the_same_name_again_moves_nothing(tmp_path):
+    other, take = keep(tmp_path, "kick"), keep(tmp_path, "snare")
+    take = library.rename(take, "kick")
+    assert (take.path.name, take.title, other.path.is_file()) == ("kick_2.wav", "kick", True)
+    assert library.rename(take, "kick").path == take.path
+
+
+@pytest.mark.parametrize("name", ["", "  \n ", "x" * 201])
+def test_a_name_that_is_none_is_refused(tmp_path, name):
+    with pytest.raises(StudioError, match="name is"):
+        library.rename(keep(tmp_path), name)
+    assert (tmp_path / "kick_3.wav").is_file()
+
+
+@pytest.mark.parametrize("name", ["${alert(1)}<img src=x onerror=alert(1)>", "../../etc/passwd", "a/b", "NUL\0", "…"])
+def test_a_hostile_name_stays_in_the_folder(tmp_path, name):
+    renamed = library.rename(keep(tmp_path / "takes"), name)
+    assert renamed.path.parent == tmp_path / "takes" and renamed.title == name
+    assert library.takes(tmp_path / "takes") == [renamed]
+
+
+def test_a_take_that_cannot_be_moved_stays_whole(tmp_path, monkeypatch):
+    take = keep(tmp_path)
+    rename = Path.rename
+
+    def held(self, target):
+        if self.suffix == ".json":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", held)
+    with pytest.raises(StudioError, match="could not be moved"):
+        library.rename(take, "deep")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kick_3.json", "kick_3.png", "kick_3.wav"]
+
+
+# ------------------------------------------------------------------------------------------------------------ trash
+def test_what_is_thrown_away_comes_back_as_it_was_and_where_it_stood(tmp_path):
+    folder, trash = tmp_path / "takes", tmp_path / "trash"
+    kept = [library.mark(keep(folder), note=str(number)) for number in range(3)]
+    for number, take in enumerate(kept):
+        os.utime(take.path, (number, number))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    order = library.takes(folder)
+    thrown = library.throw_away(kept[:2], trash)
+    assert library.takes(folder) == kept[2:] and len(list(trash.iterdir())) == 6
+    assert library.bring_back(thrown, folder) == kept[:2]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert library.takes(folder) == order and not list(trash.iterdir())
+
+
+def test_the_trash_overwrites_nothing_and_neither_does_coming_back(tmp_path):
+    folder, trash = tmp_path / "takes", tmp_path / "trash"
+    first = library.throw_away([keep(folder)], trash)
+    second = library.throw_away([keep(folder)], trash)
+    assert [path.name for path in (*first, *second)] == ["kick_3.wav", "kick_3_2.wav"]
+    keep(folder)
+    assert library.bring_back(first, folder)[0].path.name == "kick_3_2.wav"
+    assert len(library.takes(folder)) == 2
+
+
+def test_throwing_away_what_is_gone_is_no_fault(tmp_path):
+    takes = [keep(tmp_path / "takes"), keep(tmp_path / "takes")]
+    takes[0].path.unlink()
+    thrown = library.throw_away(takes, tmp_path / "trash")
+    assert [path.name for path in thrown] == ["kick_3_2.wav"]
+    thrown[0].unlink()
+    assert library.bring_back(thrown, tmp_path / "takes") == []
+
+
+def test_where_one_of_several_cannot_be_thrown_away_all_stay(tmp_path, monkeypatch):
+    folder = tmp_path / "takes"
+    takes = [keep(folder, name) for name in ("a", "b")]
+    rename = Path.rename
+
+    def held(self, target):
+        if self.name == "b.wav":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", held)
+    with pytest.raises(StudioError, match="b.wav: could not be moved"):
+        library.throw_away(takes, tmp_path / "trash")
+    assert len(library.takes(folder)) == 2

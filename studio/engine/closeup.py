@@ -1,0 +1,44 @@
+"""A sound's spectrogram for eyes: from its first sample to its last, so that a play head runs true over it."""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from studio.engine import audio, picture
+from studio.settings import MelSettings
+
+ROWS = 160
+MOST_COLUMNS = 800  # more than a player is wide
+CLOSEST = 64  # samples between two columns
+SLICE = 2048  # samples at 44.1 kHz
+TICKS_HZ = (100, 1000, 10_000)
+
+
+@dataclass(frozen=True)
+class Closeup:
+    """pixels : (ROWS, columns) uint8, row 0 the highest; ticks : a frequency in words and its height, 0 to 1."""
+
+    pixels: Tensor
+    ticks: tuple[tuple[str, float], ...]
+
+
+def of_sound(waveform: Tensor, sample_rate: int) -> Closeup:
+    """The close-up of a sound (channels, samples), its channels mixed. Raises StudioError for a sound of no samples."""
+    mono = audio.to_mono(waveform)
+    mel = _settings(mono.shape[-1], sample_rate)
+    ticks = [(f"{hz // 1000}k" if hz >= 1000 else str(hz), _height(mel, hz)) for hz in TICKS_HZ if hz < mel.f_max]
+    return Closeup(picture.of_sound(mono, mel).pixels, tuple(ticks))
+
+
+def _settings(samples: int, sample_rate: int) -> MelSettings:
+    hop_length = max(CLOSEST, math.ceil(samples / MOST_COLUMNS))
+    n_fft = max(SLICE * max(1, round(sample_rate / 44100)), 2 * math.ceil(1.5 * hop_length))  # no gaps between slices
+    return MelSettings(sample_rate=sample_rate, n_mels=ROWS, hop_length=hop_length, n_fft=n_fft, whole=True, pad=0,
+                       f_max=min(20_000.0, sample_rate / 2))
+
+
+def _height(mel: MelSettings, hz: float) -> float:
+    """How high a frequency stands in the picture: the first row that peaks above it."""
+    peaks_hz = mel.band_edges_hz[1:-1]
+    return next(row for row, peak_hz in enumerate([*peaks_hz, math.inf]) if peak_hz >= hz) / mel.n_mels
