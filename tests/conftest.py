@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page_hands import hear, keep_takes, pages_of, wait_for_pads
 
 from studio.knobs import as_dict
 from studio.settings import MelSettings
@@ -82,7 +83,7 @@ class Served:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[Served]:
     """The studio, served from this process to all tests of the session."""
-    from studio.ui import app
+    from studio.ui import app, launch
 
     workspace = Workspace(tmp_path_factory.mktemp("studio") / "One-Shot Studio")
     base = tmp_path_factory.mktemp("bases") / "quick"
@@ -92,7 +93,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterato
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    url = app.start(page, port=port)
+    url = launch.start(page, port=port)
     yield Served(url, workspace, base)
     page.close()
 
@@ -113,34 +114,43 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser: Any, served: Served) -> Iterator[Callable[[], Any]]:
-    """Opens pages of the studio; at the end none of them may have failed, asked outside, or shown a dialog."""
-    pages, faults = [], []
-
-    def opened() -> Any:
-        page = browser.new_page()
-        pages.append(page)
-        page.set_default_timeout(120_000)  # for a busy machine; nothing waits for it where all is well
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("dialog", lambda dialog: (faults.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: request.url.startswith((served.url, "data:", "blob:"))
-                or faults.append(f"a request to {request.url}"))
-        page.goto(f"{served.url}?__theme=dark")
-        page.wait_for_selector("#dataset-prepare")
-        # what the page fills in once it has loaded must not come after what a test types
-        page.wait_for_function("document.querySelector('#header-note').innerText.includes('base')")
-        page.wait_for_function("document.querySelector('#dataset-name input').value !== ''")
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert not faults
+    """Opens pages of the studio for one test; see `pages_of`."""
+    with pages_of(browser, served) as opened:
+        yield opened
 
 
 @pytest.fixture
 def page(open_page: Callable[[], Any]) -> Any:
     """One page of the studio, freshly opened."""
     return open_page()
+
+
+# -------------------------------------------------------------------------------------------- takes on the page's pads
+@pytest.fixture
+def pads(open_page: Callable[[], Any], served: Served) -> Any:
+    """The Generate tab with twenty takes of its own, sixteen of them on pads: take 19 is the newest and on pad 1."""
+    names = keep_takes(served, 20)
+    return wait_for_pads(open_page(), names)
+
+
+@pytest.fixture(scope="module")
+def one_page(browser: Any, served: Served) -> Iterator[Any]:
+    """The same for all tests of a file that leave the takes as they are."""
+    names = keep_takes(served, 20)
+    with pages_of(browser, served) as opened:
+        yield wait_for_pads(opened(), names)
+
+
+@pytest.fixture
+def still(one_page: Any) -> Iterator[Any]:
+    """The page of those tests, in front and silent, with its first pad chosen."""
+    one_page.bring_to_front()
+    one_page.evaluate("""() => { document.oneShotSpeaker.setLooped(false); document.oneShotSpeaker.setMatched(true);
+        delete document.querySelector('#generate-pads .pads').dataset.played; }""")
+    hear(one_page, 1)
+    one_page.keyboard.press("Escape")
+    yield one_page
+    one_page.keyboard.press("Escape")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

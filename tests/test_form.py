@@ -37,6 +37,17 @@ def test_terms_of_the_field_are_not_taken_apart():
     assert label(field(MelSettings, "f_max")) == "f_max (Hz)"
 
 
+def test_a_page_may_place_some_controls_elsewhere_and_read_them_all_the_same():
+    with gr.Blocks(analytics_enabled=False):
+        made = Form(GenerateSettings, prefix="test", without=("lora",), at_once=False)
+        seed = made.place("seed", min_width=90)
+        made.rest()
+    assert made.controls[0] is seed and seed.min_width == 90
+    assert len(made.controls) == len(dataclasses.fields(GenerateSettings)) - 1
+    values = [12 if each is seed else each.value for each in made.controls]
+    assert made.read(values) == GenerateSettings(seed=12)
+
+
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_an_untouched_form_reads_as_the_defaults(kind):
     without = ("lora",) if "lora" in {field.name for field in dataclasses.fields(kind)} else ()

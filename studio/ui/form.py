@@ -30,13 +30,25 @@ class Form:
     """Controls for a settings class. Made inside a page, it appears where it is made.
 
     without : fields that have no control; `read` takes them as keywords, or leaves them at their defaults
+    at_once : False for a page that says itself where they stand: `place` makes one, `rest` all others
     """
 
-    def __init__(self, kind: type, *, prefix: str, without: Sequence[str] = ()) -> None:
+    def __init__(self, kind: type, *, prefix: str, without: Sequence[str] = (), at_once: bool = True) -> None:
         self.kind = kind
         self._prefix = prefix
         self._of_name: dict[str, gr.components.Component] = {}
-        fields = [field for field in dataclasses.fields(kind) if field.name not in without]
+        self._fields = {field.name: field for field in dataclasses.fields(kind) if field.name not in without}
+        if at_once:
+            self.rest()
+
+    def place(self, name: str, **layout: Any) -> gr.components.Component:
+        """Make the control of one field here. layout : what the page says of its size."""
+        self._of_name[name] = control(self._fields[name], elem_id=f"{self._prefix}-{name}", **layout)
+        return self._of_name[name]
+
+    def rest(self) -> None:
+        """Make all controls that are not there yet, the advanced ones folded away."""
+        fields = [field for name, field in self._fields.items() if name not in self._of_name]
         with gr.Row(equal_height=True, elem_classes="knobs"):
             self._draw([field for field in fields if not field.metadata.get("advanced")])
         folded = [field for field in fields if field.metadata.get("advanced")]
@@ -66,14 +78,14 @@ class Form:
 
     def _draw(self, fields: Sequence[dataclasses.Field]) -> None:
         for field in fields:
-            self._of_name[field.name] = control(field, elem_id=f"{self._prefix}-{field.name}")
+            self.place(field.name)
 
 
 def control(field: dataclasses.Field, **layout: Any) -> gr.components.Component:
     """The control that suits a field: a check box, a choice, a slider, a number or a line of text."""
     rule = field.metadata
-    said = dict(label=label(field), info=rule.get("help"), value=field.default, interactive=True, min_width=160,
-                **layout)
+    said = dict(label=label(field), info=rule.get("help"), value=field.default, interactive=True, min_width=160)
+    said |= layout
     if field.type is bool:
         return gr.Checkbox(**said)
     if rule.get("choices"):

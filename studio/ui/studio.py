@@ -1,7 +1,9 @@
 """What every tab is given: the workspace, the page it stands on, and what the tabs share."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -12,7 +14,8 @@ from studio.files import slug
 from studio.ui.sounds import Sounds
 from studio.workspace import Workspace
 
-# How events are wired. Private ones stay out of the public list of endpoints, which is tidy and no protection.
+# How events are wired. Private ones stay out of the public list of endpoints, which is tidy and no protection. Only of
+# queued ones does Gradio show a fault in a toast: what may fail where the user should know of it is QUEUED.
 QUICK = dict(show_progress="hidden", queue=False, api_visibility="private")
 QUEUED = dict(show_progress="hidden", api_visibility="private")
 
@@ -23,7 +26,10 @@ class Studio:
 
     guest : the page is open to others: no path, no training, nothing of the user's but what the tab makes
     timer : ticks while the page is open; every three seconds, or every second while a training runs
-    base  : the control that holds the base model of generation, once the tab has made it
+    chosen : the controls that hold generation's base model and first LoRA, once the tab has made them
+    link  : what is to be said of a public link to this page
+    generate_form : how another tab fills Generate's controls: them all, and what says for each of them, by a take's
+                    recipe, what to put there; set once that tab is made
     preset_lists : the controls that choose among mel presets by name and sentence, as the tabs have made them
     """
 
@@ -31,7 +37,9 @@ class Studio:
     page: gr.Blocks
     timer: gr.Timer
     guest: bool = False
-    base: gr.Textbox | None = None
+    chosen: list[gr.components.Component] = field(default_factory=list)
+    link: str = ""
+    generate_form: tuple[list[gr.components.Component], Callable[[Mapping[str, Any]], list[Any]]] | None = None
     preset_lists: list[gr.Dropdown] = field(default_factory=list)
     sounds: Sounds = field(default_factory=Sounds)
 

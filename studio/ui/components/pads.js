@@ -1,123 +1,285 @@
-// Sounds are decoded as soon as their pad appears, so that a key sounds at once. Titles go in with textContent.
+// Pads: eight in a row, sixteen on a screen. Keys, clicks and a pad controller play them; what is chosen can be starred,
+// renamed, thrown away and dragged out. The truth is Python's: the page only asks, and shows what comes back.
 const root = element.querySelector('.pads');
-const KEYS = '12345678';
-const decoded = new Map();  // url → AudioBuffer
-let audio = null, playing = null;
+const PER = 16, FIRST_NOTE = 36;
+const CALM = 150;  // ms: a roll on the pads asks for one closer look, not for twenty
+const can = new Set(props.actions || []);
+const drawn = new Map();  // what a cell shows → its element
+const picked = {told: '[]', timer: 0};
+const told = {id: null, at: 0, timer: 0};  // of which sound Python was asked for a closer look, and when
+let first = 0, chosen = new Set(), lead = null, letters = PAD_LETTERS, before = [], asked = false;
 
-function context() {
-  audio = audio || new AudioContext({latencyHint: 'interactive'});
-  return audio;
+const tools = make(root, 'div', 'tools'), grid = make(root, 'div', 'grid');
+const hint = make(root, 'div', 'nothing', props.hint || '');
+grid.setAttribute('role', 'group');
+grid.setAttribute('aria-label', 'sounds');
+
+function items() { return props.value && Array.isArray(props.value.pads) ? props.value.pads : []; }
+function screen() { return items().slice(first, first + PER); }
+function indexOf(id) { return items().findIndex(item => item.id === id); }
+function sounds(ids) { return items().filter(item => ids.has(item.id)); }
+function nameOf(item, i) { return item.waiting ? `slot ${i}` : `pad ${item.id}`; }
+
+// --------------------------------------------------------------------------------------------------------- the tools
+const stop = signButton(tools, 'stop', 'stop (Escape)', () => speaker.stop());
+const loop = signButton(tools, 'loop', 'loop (L)', () => speaker.setLooped(!speaker.state.looped));
+const level = signButton(tools, 'level', '', () => speaker.setMatched(!speaker.state.matched));
+const acts = make(tools, 'div', 'acts');
+if (can.has('star')) signButton(acts, 'star', 'star (S)', star);
+if (can.has('rename')) signButton(acts, 'name', 'rename (F2)', rename);
+if (can.has('remove')) signButton(acts, 'trash', 'to the trash (Delete)', remove);
+const undo = signButton(tools, 'undo', 'take it out of the trash again (Ctrl+Z)', () => trigger('undone'), 'Undo');
+const said = make(tools, 'span', 'said');
+const back = signButton(tools, 'back', 'the screen before (Page Up)', () => turn(-1));
+const pages = make(tools, 'span', 'pages');
+const next = signButton(tools, 'next', 'the next screen (Page Down)', () => turn(1));
+const controller = signButton(tools, 'midi', '', () => midi.open(), 'MIDI');
+
+function markTools() {
+  const count = items().length, thrown = (props.value || {}).thrown || 0;
+  loop.classList.toggle('on', speaker.state.looped);
+  level.classList.toggle('on', speaker.state.matched);
+  level.title = speaker.state.matched ? 'all are equally loud; click to hear them as they are'
+    : 'as loud as they are; click to match them';
+  acts.hidden = !chosen.size;
+  undo.hidden = !thrown;
+  setText(said, chosen.size > 1 ? `${chosen.size} chosen` : thrown ? `${thrown} in the trash` : '');
+  for (const each of [back, next, pages]) each.hidden = count <= PER;
+  back.disabled = !first;
+  next.disabled = first + PER >= count;
+  setText(pages, `${first + 1}–${Math.min(count, first + PER)} of ${count}`);
+  controller.hidden = !midi.state.possible;
+  controller.classList.toggle('on', midi.state.on);
+  controller.title = midi.state.said || 'let a pad controller play: note 36 is the first pad';
 }
 
-function items() { return Array.isArray(props.value) ? props.value : []; }
-
-async function decode(url) {
-  if (decoded.has(url)) return;
-  decoded.set(url, null);
-  try {
-    const answer = await fetch(url);
-    if (!answer.ok) throw new Error(`${answer.status}`);
-    decoded.set(url, await context().decodeAudioData(await answer.arrayBuffer()));
-    mark();
-  } catch (error) {
-    decoded.delete(url);
-    console.warn('a sound could not be decoded', error);
+// ------------------------------------------------------------------------------------------------------- what is seen
+function draw() {
+  const shown = screen(), cells = shown.map((item, i) => cellOf(item, first + i));
+  if (cells.some((cell, i) => grid.children[i] !== cell) || grid.children.length !== cells.length) {
+    const held = cells.find(cell => cell.contains(document.activeElement)) && document.activeElement;
+    grid.replaceChildren(...cells);
+    if (held) held.focus({preventScroll: true});
   }
+  const kept = new Set(shown.map((item, i) => nameOf(item, first + i)));
+  for (const name of drawn.keys()) if (!kept.has(name)) drawn.delete(name);
+  hint.hidden = shown.length > 0;
+  mark();
+}
+
+function cellOf(item, i) {
+  const name = nameOf(item, i);
+  if (!drawn.has(name)) drawn.set(name, item.waiting ? makeSlot() : makePad(can));
+  return drawn.get(name);
 }
 
 function mark() {
-  const ready = items().filter(item => decoded.get(item.sound.url)).length;
-  root.dataset.ready = ready;
-  root.querySelectorAll('.pad').forEach((pad, i) => {
-    const item = items()[i];
-    pad.classList.toggle('waiting', Boolean(item) && !decoded.get(item.sound.url));
-    pad.classList.toggle('playing', Boolean(item) && playing !== null && playing.id === item.id);
+  const shown = screen();
+  let ready = 0;
+  shown.forEach((item, i) => {
+    const cell = drawn.get(nameOf(item, first + i));
+    if (!cell) return;
+    if (item.waiting) { fillSlot(cell, item); return; }
+    const decoded = Boolean(speaker.buffer(item.sound.url)), playing = speaker.position(item.id) !== null;
+    fillPad(cell, item, {key: letters[i] || '', chosen: chosen.has(item.id), playing, ready: decoded});
+    cell.tabIndex = item.id === lead || (lead === null && i === 0) ? 0 : -1;
+    ready += decoded;
   });
+  root.dataset.ready = ready;
+  root.dataset.state = shown.some(item => !item.waiting && speaker.position(item.id) !== null) ? 'playing' : 'stopped';
+  markTools();
+  if (can.has('pick')) tellPicked();
 }
 
-function silence() {
-  if (playing) playing.source.stop();
-  playing = null;
-  mark();
+// Tells Python what is chosen, once it stays so.
+function tellPicked() {
+  const ids = sounds(chosen).map(item => item.id), now = JSON.stringify(ids);
+  if (now === picked.told) return;
+  picked.told = now;
+  clearTimeout(picked.timer);
+  picked.timer = setTimeout(() => trigger('picked', {ids}), CALM);
 }
 
-function play(i) {
+// Whether the pad in the place of the chosen one that went is chosen now: after a new name, or after the trash.
+function inherits(now, place) {
+  return asked || (now.length === before.length && before.every((item, i) => i === place || now[i].id === item.id));
+}
+
+function take() {
+  const now = items(), slots = now.filter(item => item.waiting).length;
+  if (slots && !before.some(item => item.waiting)) first = 0;  // new sounds are on their way: there is where they appear
+  const place = before.findIndex(item => item.id === lead);
+  if (lead !== null && place >= 0 && indexOf(lead) < 0) {
+    const heir = inherits(now, place) ? now[Math.min(place, now.length - 1)] : null;
+    lead = heir && !heir.waiting ? heir.id : null;
+    chosen = new Set(lead === null ? [] : [lead]);
+    told.id = null;
+    if (asked && lead !== null) ask(lead);
+  }
+  chosen = new Set([...chosen].filter(id => indexOf(id) >= 0));
+  first = Math.max(0, Math.min(first, PER * Math.floor((now.length - 1) / PER)));
+  before = now;
+  asked = false;
+  draw();
+  for (const item of screen().filter(each => !each.waiting)) {
+    speaker.load(item.sound.url).catch(error => console.warn('a sound could not be fetched', error));
+  }
+}
+
+// --------------------------------------------------------------------------------------------------- play and choose
+function play(i, {event = null, velocity = 1, layered = false} = {}) {
   const item = items()[i];
+  if (!item || item.waiting) return;
+  speaker.state.front = root;
+  lead = item.id;
+  if (!layered) chosen = new Set([lead]);
+  show(i);
+  if (speaker.play({id: item.id, url: item.sound.url, level_db: item.level_db}, {event, velocity, layered})) {
+    Object.assign(root.dataset, {played: item.id, latency: (speaker.state.latency || 0).toFixed(1)});
+  }
+  mark();
+  ask(item.id, event && event.type === 'click');
+}
+
+// Asks Python for a closer look at a sound, at most once in a while, the last one in any case.
+function ask(id, again) {
+  clearTimeout(told.timer);
+  if (id === told.id && !again) return;
+  const wait = Math.max(0, told.at + CALM - performance.now());
+  told.timer = setTimeout(() => {
+    Object.assign(told, {id, at: performance.now()});
+    trigger('chosen', {id});
+  }, wait);
+}
+
+function show(i) {
+  const screenOf = PER * Math.floor(i / PER);
+  if (screenOf !== first) { first = screenOf; take(); }
+  const cell = drawn.get(nameOf(items()[i], i));
+  if (!cell) return;
+  cell.focus({preventScroll: true});
+  cell.scrollIntoView({block: 'nearest'});
+}
+
+function turn(by) {
+  first = Math.max(0, Math.min(first + by * PER, PER * Math.floor((items().length - 1) / PER)));
+  take();
+}
+
+function move(by) {
+  const at = indexOf(lead), to = at < 0 ? first : at + by;
+  if (items()[to] && !items()[to].waiting) play(to);
+}
+
+function star() {
+  const of = sounds(chosen), on = of.some(item => !item.starred);
+  for (const item of of) if (item.starred !== on) trigger('starred', {id: item.id, on});
+}
+
+function rename() {
+  const item = items()[indexOf(lead)], cell = item && drawn.get(nameOf(item));
+  if (!cell || !cell.classList.contains('pad')) return;
+  editTitle(cell, item.title, name => trigger('renamed', {id: item.id, name}));
+}
+
+function remove() {
+  const ids = sounds(chosen).map(item => item.id);
+  asked = ids.length > 0;
+  clearTimeout(told.timer);  // nobody wants a closer look at what goes
+  if (asked) trigger('removed', {ids});
+}
+
+function padAt(event) {
+  const pad = event.target.closest('.pad');
+  return pad ? indexOf(pad.dataset.id) : -1;
+}
+
+root.addEventListener('pointerdown', () => { speaker.state.front = root; });
+
+grid.addEventListener('click', event => {
+  const i = padAt(event), item = items()[i];
   if (!item) return;
-  if (context().state !== 'running') context().resume();
-  silence();
-  const buffer = decoded.get(item.sound.url);
-  if (buffer) {
-    const source = new AudioBufferSourceNode(context(), {buffer});
-    source.connect(context().destination);
-    source.onended = () => { if (playing && playing.source === source) { playing = null; mark(); } };
-    source.start();
-    playing = {id: item.id, source};
-    root.dataset.played = item.id;
-    mark();
-  }
-  trigger('chosen', {id: item.id});
+  if (event.target.closest('button.star')) trigger('starred', {id: item.id, on: !item.starred});
+  else if (event.shiftKey && lead !== null) choose(range(indexOf(lead), i));
+  else if (event.ctrlKey || event.metaKey) choose(toggled(item.id));
+  else play(i, {event});
+});
+
+grid.addEventListener('dblclick', event => {
+  if (can.has('rename') && event.target.closest('.title') && padAt(event) >= 0) rename();
+});
+
+function range(a, b) {
+  return items().slice(Math.min(a, b), Math.max(a, b) + 1).filter(item => !item.waiting).map(item => item.id);
 }
 
-function drawPad(item, i) {
-  const pad = document.createElement('button');
-  pad.className = 'pad';
-  pad.type = 'button';
-  pad.draggable = true;
-  pad.dataset.i = i;
-  pad.title = `${item.title}\nclick or key to play, drag to take the file with you`;
-  const image = document.createElement('img');
-  image.src = item.image;
-  image.alt = '';
-  image.draggable = false;
-  const words = document.createElement('span');
-  words.className = 'words';
-  for (const [kind, text] of [['title', item.title], ['detail', item.detail]]) {
-    const line = document.createElement('span');
-    line.className = kind;
-    line.textContent = text;
-    words.appendChild(line);
-  }
-  pad.append(image, words);
-  if (KEYS[i]) {
-    const key = document.createElement('kbd');
-    key.textContent = KEYS[i];
-    pad.appendChild(key);
-  }
-  return pad;
+function toggled(id) {
+  lead = id;
+  return chosen.has(id) ? [...chosen].filter(each => each !== id) : [...chosen, id];
 }
 
-function draw() {
-  root.replaceChildren(...items().map(drawPad));
-  for (const item of items()) decode(item.sound.url);
+function choose(ids) {
+  chosen = new Set(ids);
   mark();
 }
 
-root.addEventListener('click', event => {
-  const pad = event.target.closest('.pad');
-  if (pad) play(Number(pad.dataset.i));
+grid.addEventListener('dragstart', event => {
+  const item = items()[padAt(event)];
+  if (!item) return;
+  const carried = chosen.has(item.id) ? sounds(chosen) : [item];
+  carry(event.dataTransfer, carried.map(each => each.sound.url), item.sound.url);
 });
 
-root.addEventListener('dragstart', event => {
-  const pad = event.target.closest('.pad'), item = pad && items()[Number(pad.dataset.i)];
-  if (!item) return;
-  const url = new URL(item.sound.url, location.href), name = decodeURIComponent(url.pathname.split('/').pop());
-  event.dataTransfer.effectAllowed = 'copy';
-  event.dataTransfer.setData('DownloadURL', `audio/wav:${name.replaceAll(':', '_')}:${url.href}`);
-  event.dataTransfer.setData('text/uri-list', url.href);
-  event.dataTransfer.setData('text/plain', url.href);
-});
+// --------------------------------------------------------------------------------------------------- keys and notes
+// Hidden pads are deaf; of several on a page only those last used hear.
+function answers() {
+  const other = speaker.state.front;
+  return element.offsetParent !== null && (!other || other === root || other.offsetParent === null);
+}
+
+function columns() { return getComputedStyle(grid).gridTemplateColumns.split(' ').length; }
+
+const KEYS = {
+  ' ': event => play(Math.max(indexOf(lead), first), {event}), Escape: () => speaker.stop(),
+  l: () => speaker.setLooped(!speaker.state.looped),
+  Enter: event => play(indexOf(lead), {event}), PageUp: () => turn(-1), PageDown: () => turn(1),
+  ArrowLeft: () => move(-1), ArrowRight: () => move(1), ArrowUp: () => move(-columns()), ArrowDown: () => move(columns()),
+  ...can.has('star') && {s: star}, ...can.has('rename') && {F2: rename},
+  ...can.has('remove') && {Delete: remove, Backspace: remove},
+};
 
 function onKey(event) {
   if (!element.isConnected) { document.removeEventListener('keydown', onKey); return; }
-  if (element.offsetParent === null || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-  const at = event.target;
-  if (at.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(at.tagName)) return;
-  if (event.key === 'Escape') { silence(); return; }
-  const i = KEYS.indexOf(event.key);
-  if (event.key.length === 1 && i >= 0 && items()[i]) { event.preventDefault(); play(i); }
+  if (event.defaultPrevented || !answers() || typing(event) || event.altKey) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === 'z' && !undo.hidden) {
+    event.preventDefault();
+    trigger('undone');
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || (event.repeat && !event.key.startsWith('Arrow'))) return;
+  const i = padOf(event), act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (i >= 0 ? !items()[first + i] : !act || takenBy(event) || !items().length) return;
+  event.preventDefault();
+  if (i >= 0) play(first + i, {event}); else act(event);
 }
 document.addEventListener('keydown', onKey);
 
-draw();
-watch('value', draw);
+function onNote(event) {
+  if (!element.isConnected) { midi.off('note', onNote); return; }
+  const i = (((event.note - FIRST_NOTE) % PER) + PER) % PER;
+  if (answers()) play(first + i, {event: {timeStamp: event.at}, velocity: event.velocity, layered: true});
+}
+midi.on('note', onNote);
+midi.on('changed', markTools);
+
+function onSpeaker() {
+  if (!element.isConnected) { speaker.off(onSpeaker); return; }
+  if (element.offsetParent !== null) mark();
+}
+speaker.on(onSpeaker);
+new ResizeObserver(() => { if (grid.offsetParent !== null) mark(); }).observe(root);  // as a tab that comes to the front
+padLetters().then(found => { letters = found; mark(); }, () => {});
+
+dropIn(element, root, props.drop_into);
+take();
+watch('value', take);

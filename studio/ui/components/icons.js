@@ -1,0 +1,44 @@
+// Buttons with a drawn sign: lines on a field of 24 × 24, in the colour of the text.
+const SIGNS = {
+  play: 'M8 5 L19 12 L8 19 Z', stop: 'M7 7 H17 V17 H7 Z',
+  loop: 'M7 8 H15 A4 4 0 0 1 15 16 H9 A4 4 0 0 1 6 14.5 M10 5 L7 8 L10 11',
+  level: 'M4 6 H20 M7 10 V19 M12 10 V19 M17 10 V19',
+  star: 'M12 3.5 L14.6 9.2 L20.8 9.9 L16.2 14.1 L17.5 20.2 L12 17.1 L6.5 20.2 L7.8 14.1 L3.2 9.9 L9.4 9.2 Z',
+  name: 'M4 20 L5 16 L16 5 L19 8 L8 19 Z M13.5 7.5 L16.5 10.5',
+  trash: 'M5 7 H19 M10 7 V4 H14 V7 M7 7 L8 20 H16 L17 7',
+  back: 'M14.5 6 L8.5 12 L14.5 18', next: 'M9.5 6 L15.5 12 L9.5 18',
+  save: 'M12 4 V15 M7.5 10.5 L12 15 L16.5 10.5 M5 20 H19',
+};
+
+function make(parent, tag, kind, text) {
+  const made = document.createElement(tag);
+  made.className = kind;
+  if (text !== undefined) made.textContent = text;
+  if (tag === 'button') made.type = 'button';
+  if (parent) parent.appendChild(made);
+  return made;
+}
+
+function sign(name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('class', 'sign');
+  svg.setAttribute('aria-hidden', 'true');
+  path.setAttribute('d', SIGNS[name]);
+  svg.appendChild(path);
+  return svg;
+}
+
+// A button that shows a sign, and a few words where they are needed. After the mouse it lets go of the space bar.
+function signButton(parent, name, title, act, words) {
+  const made = make(parent, 'button', `act ${name}`, words);
+  if (SIGNS[name]) made.prepend(sign(name));
+  made.title = title;
+  made.setAttribute('aria-label', words || title);
+  made.addEventListener('click', event => {
+    if (event.detail) made.blur();
+    act(event);
+  });
+  return made;
+}

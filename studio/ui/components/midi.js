@@ -1,0 +1,37 @@
+// A pad controller, asked for only when the user wants it: its notes go to whichever pads are in front.
+const midi = document.oneShotMidi = document.oneShotMidi || makeMidi();
+
+function makeMidi() {
+  const news = new EventTarget();
+  const state = {possible: Boolean(navigator.requestMIDIAccess), on: false, said: ''};
+
+  async function open() {
+    try {
+      const access = await navigator.requestMIDIAccess();
+      access.onstatechange = () => listen(access);
+      listen(access);
+    } catch (error) {
+      tell(false, 'MIDI was not allowed; let this page use it in the browser’s settings');
+    }
+  }
+
+  function listen(access) {
+    const inputs = [...access.inputs.values()];
+    for (const input of inputs) input.onmidimessage = heard;
+    tell(true, inputs.length ? inputs.map(input => input.name).join(', ') : 'no controller found; plug one in');
+  }
+
+  function heard(event) {
+    const [status, note, velocity] = event.data;
+    if ((status & 0xf0) !== 0x90 || !velocity) return;  // a note that begins
+    news.dispatchEvent(Object.assign(new Event('note'), {note, velocity: velocity / 127, at: event.timeStamp}));
+  }
+
+  function tell(on, said) {
+    Object.assign(state, {on, said});
+    news.dispatchEvent(new Event('changed'));
+  }
+
+  const on = (name, act) => news.addEventListener(name, act), off = (name, act) => news.removeEventListener(name, act);
+  return {state, open, on, off};
+}

@@ -1,0 +1,120 @@
+// The page's one loudspeaker, shared by all pads and players: sounds are decoded ahead and start with the key. One
+// sounds at a time, unless they are layered (a pad controller's). Who shows a sound asks here where it is.
+const speaker = document.oneShotSpeaker = document.oneShotSpeaker || makeSpeaker();
+
+function makeSpeaker() {
+  const KEPT = 160;    // decoded sounds; the oldest is forgotten
+  const FADE = 0.002;  // time constant in seconds of an end that does not click
+  const news = new EventTarget();
+  const buffers = new Map();  // address → AudioBuffer, or the promise of one
+  const voices = new Map();   // id → what is sounding of it
+  let audio = null, wanted = null;
+  const state = {looped: false, matched: true, latency: null, front: null};
+
+  function context() {
+    audio = audio || new AudioContext({latencyHint: 'interactive'});
+    return audio;
+  }
+
+  // A browser lets a page sound after its first gesture: any one will do, so that the first pad need not wait for it.
+  function wake() {
+    if (audio && audio.state !== 'running') audio.resume();
+  }
+  for (const gesture of ['pointerdown', 'keydown']) document.addEventListener(gesture, wake, {capture: true});
+
+  function tell() { news.dispatchEvent(new Event('changed')); }
+
+  // ------------------------------------------------------------------------------------------------ decoded ahead
+  async function load(url) {
+    if (!buffers.has(url)) {
+      buffers.set(url, decode(url).then(
+        buffer => { buffers.set(url, buffer); forget(); tell(); },
+        error => { buffers.delete(url); throw error; }));
+    }
+    await buffers.get(url);
+  }
+
+  async function decode(url) {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+    return context().decodeAudioData(await answer.arrayBuffer());
+  }
+
+  function forget() {
+    for (const url of [...buffers.keys()].slice(0, Math.max(0, buffers.size - KEPT))) buffers.delete(url);
+  }
+
+  function buffer(url) {
+    const found = buffers.get(url);
+    return found instanceof AudioBuffer ? found : null;
+  }
+
+  // ----------------------------------------------------------------------------------------------------- sounding
+  // sound: {id, url, level_db}. event: the key or the click, for the record of how long it took.
+  function play(sound, {from = 0, velocity = 1, layered = false, event = null} = {}) {
+    const out = context(), decoded = buffer(sound.url);
+    wake();
+    wanted = sound.id;
+    if (layered) end(sound.id); else for (const id of [...voices.keys()]) end(id);
+    if (decoded) start(out, sound, decoded, from, velocity, event);
+    else {
+      load(sound.url).then(() => { if (wanted === sound.id) play(sound, {from, velocity, layered}); })
+        .catch(error => console.warn('a sound could not be fetched', error));
+    }
+    tell();
+    return Boolean(decoded);
+  }
+
+  function start(out, sound, decoded, from, velocity, event) {
+    const matched = state.matched ? 10 ** ((sound.level_db || 0) / 20) : 1;
+    const gain = new GainNode(out, {gain: velocity ** 2 * matched});
+    const source = new AudioBufferSourceNode(out, {buffer: decoded, loop: state.looped});
+    source.connect(gain).connect(out.destination);
+    source.start(0, from);
+    const voice = {source, gain, since: out.currentTime, from, duration: decoded.duration};
+    source.onended = () => { if (voices.get(sound.id) === voice) { voices.delete(sound.id); tell(); } };
+    voices.set(sound.id, voice);
+    if (event) state.latency = performance.now() - event.timeStamp + 1000 * out.baseLatency;
+  }
+
+  function end(id) {
+    const voice = voices.get(id);
+    if (!voice) return;
+    voices.delete(id);
+    voice.gain.gain.setTargetAtTime(0, audio.currentTime, FADE);
+    voice.source.stop(audio.currentTime + 6 * FADE);
+  }
+
+  function stop() {
+    wanted = null;
+    for (const id of [...voices.keys()]) end(id);
+    tell();
+  }
+
+  // Where in the sound we are, in seconds, or null where it is silent.
+  function position(id) {
+    const voice = voices.get(id);
+    if (!voice) return null;
+    const at = Math.max(0, voice.from + audio.currentTime - voice.since);
+    return voice.source.loop ? at % voice.duration : Math.min(at, voice.duration);
+  }
+
+  function setLooped(on) {
+    for (const [id, voice] of voices) {
+      Object.assign(voice, {from: position(id), since: audio.currentTime});
+      voice.source.loop = on;
+    }
+    state.looped = on;
+    tell();
+  }
+
+  function setMatched(on) {
+    state.matched = on;
+    tell();
+  }
+
+  function on(listener) { news.addEventListener('changed', listener); }
+  function off(listener) { news.removeEventListener('changed', listener); }
+
+  return {state, load, buffer, play, stop, position, setLooped, setMatched, on, off};
+}

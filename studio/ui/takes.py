@@ -1,0 +1,93 @@
+"""Takes as the page shows them: on a pad, and close up."""
+
+import base64
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from studio.errors import StudioError
+from studio.ui import engine
+from studio.ui.components.detail import Shown
+from studio.ui.components.pads import Pad
+from studio.ui.laboratory import image_uri
+from studio.ui.studio import Studio
+
+if TYPE_CHECKING:
+    from studio.engine.library import Take
+
+THUMBNAIL = (160, 120)  # pixels; a pad is not wider
+KEPT = 1024  # measures and thumbnails, about 10 kB each
+TERMS = ("negative_prompt", "seed", "steps", "guidance", "scheduler", "strength", "base")
+
+
+def pad(studio: Studio, take: "Take", heard: tuple[float, float] | None = None) -> Pad:
+    """A take on a pad. Raises StudioError where its sound is gone.
+
+    heard : its gain in dB and its length in seconds, where they are known
+    """
+    level_db, duration = heard or _heard(take.path, _stamp(take.path))
+    detail = " · ".join([f"{duration:.2f} s", *(name for name, _ in _loras(take))])
+    return Pad(id=take.path.name, title=take.title, detail=detail,
+               sound=studio.served(take.path), image=_thumbnail(take.picture, _stamp(take.picture)),
+               level_db=level_db, starred=take.starred)
+
+
+def shown(studio: Studio, take: "Take") -> Shown:
+    """A take close up; guests are not told where it lies. Raises StudioError where its sound is gone."""
+    level_db, duration = _heard(take.path, _stamp(take.path))
+    closeup = engine.closeup.of_sound(*engine.audio.read(take.path))
+    return Shown(id=take.path.name, title=take.title, file=take.path.name, sound=studio.served(take.path),
+                 image=image_uri(closeup.pixels), ticks=closeup.ticks, recipe=_recipe(take, duration),
+                 level_db=level_db, starred=take.starred, note=take.note, path="" if studio.guest else str(take.path))
+
+
+def _stamp(path: Path) -> int:
+    """What changes with a file's content; 0 where it is gone. A name may come to mean another sound."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+@lru_cache(maxsize=KEPT)
+def _heard(path: Path, stamp: int) -> tuple[float, float]:
+    """The gain in dB that makes a sound as loud as the others, and its length in seconds."""
+    waveform, sample_rate = engine.audio.read(path)
+    return round(engine.loudness.matching_gain_db(waveform, sample_rate), 2), waveform.shape[-1] / sample_rate
+
+
+@lru_cache(maxsize=KEPT)
+def _thumbnail(path: Path, stamp: int) -> str:
+    """A small picture as a data URI, "" where there is none: the sound is worth a pad without it."""
+    try:
+        image = engine.picture.coloured(engine.picture.load(path).pixels)
+    except StudioError:
+        return ""
+    written = io.BytesIO()
+    image.resize(THUMBNAIL, Image.Resampling.BOX).save(written, format="JPEG", quality=82)
+    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"
+
+
+def _recipe(take: "Take", duration: float) -> list[tuple[str, str]]:
+    """How it was made, to read; a hand-written recipe may hold anything, so nothing is taken for granted."""
+    settings, mel = (part if isinstance(part, dict) else {} for part in map(take.recipe.get, ("settings", "mel")))
+    rows = [("prompt", take.prompt)] if take.prompt != take.title else []  # which stands above
+    rows += [(name.replace("_", " "), settings[name]) for name in TERMS if settings.get(name) not in (None, "")]
+    rows += [("LoRA", f"{name} × {weight:g}") for name, weight in _loras(take)]
+    verb = take.recipe.get("verb", "generate")
+    rows += [("made by", verb)] if verb != "generate" else []
+    sides = ", stereo" if mel.get("stereo") else ""
+    rows.append(("sound", f"{duration:.3f} s at {mel.get('sample_rate', '?')} Hz{sides}"))
+    if mel.get("n_mels"):
+        rows.append(("picture", f"{mel.get('n_frames')} × {mel['n_mels']}, {mel.get('iterations')} rounds"))
+    return [(term, Path(value).name if term == "base" else f"{value}") for term, value in rows]
+
+
+def _loras(take: "Take") -> list[tuple[str, float]]:
+    """Names and strengths."""
+    settings = take.recipe.get("settings")
+    named = settings.get("lora") if isinstance(settings, dict) else ()
+    return [(path.stem, weight) for path, weight in map(engine.loras.split, map(str, named or ()))]
