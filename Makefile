@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run setup test test-all lint bench bench-codec bench-base base check clean
+.PHONY: run setup test test-all lint bench bench-codec bench-base bench-real bench-lora screenshots base check clean
 
 run: setup  ## start the studio in the browser
 	$(BIN)/python studio.py
@@ -36,6 +36,15 @@ bench-codec: setup  ## how near sounds come back, ours and others': on the demo 
 
 bench-base: setup  ## how well a base names drums, obeys words and hurries: the embedded one, or BASE=folder
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_base.py $(BASE)
+
+bench-real: setup  ## real drums against a base: KITS=folder, and BASE=folder for another than the embedded one
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_real.py "$(KITS)" $(BASE)
+
+bench-lora: setup  ## how well a LoRA takes a kit: KIT=folder, and WITH="rank=4 --sweep --unlike folder …"
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_lora.py "$(KIT)" $(WITH)
+
+screenshots: setup  ## pictures of every tab, from the real studio, into docs/screens
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/screenshots.py
 
 base: setup  ## train the embedded base from nothing into build/ (hours on a CPU; goes on where it was interrupted)
 	$(BIN)/python -m studio.engine.base --out build/embedded_base --work build/base-work

@@ -8,14 +8,16 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the ground up: an import goes down or sideways, never up
     {"errors", "progress", "files", "bands", "knobs", "settings", "presets", "workspace", "flags"},
     {"engine.devices", "engine.mel", "engine.slices", "engine.griffin_lim", "engine.riffusion", "engine.likeness",
-     "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream"},
+     "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream", "engine.loudness",
+     "engine.closeup", "engine.onsets"},
     {"engine.models", "engine.loras", "engine.latents", "engine.library", "engine.synth", "engine.captions",
-     "engine.denoising", "engine.masks", "engine.dataset"},
+     "engine.denoising", "engine.masks", "engine.dataset", "engine.wording", "engine.duplicates", "engine.trimming",
+     "engine.catalogue"},
     {"engine.preparation", "engine.generation", "engine.kit", "engine.convert", "engine.selfcheck", "engine.base",
      "engine.training", "engine.transform", "engine.morph", "engine.round_trip",
-     "engine.picture_batch"},  # the verbs of the user: strangers to one another
+     "engine.picture_batch", "engine.export"},  # the verbs of the user: strangers to one another
     {"jobs", "serve"},
-    {"cli", "verbs", "ui"},
+    {"cli", "verbs", "ui", "tray"},
 ]
 VERBS = 3
 

@@ -279,3 +279,20 @@ def test_a_wav_that_cannot_be_written_is_told_in_one_sentence_and_leaves_nothing
     with pytest.raises(StudioError, match="could not be written.*free some disk space"):
         audio.write(tmp_path / "a.wav", sine(), RATE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_outline_holds_every_peak_and_a_short_sound_is_its_own():
+    waveform = torch.zeros(2, 1000)
+    waveform[1, 505] = -0.7
+    seen = audio.outline(waveform, 10)
+    assert seen.tolist() == pytest.approx([0, 0, 0, 0, 0, 0.7, 0, 0, 0, 0])
+    assert audio.outline(torch.tensor([0.1, -0.2]), 10).tolist() == pytest.approx([0.1, 0.2])
+
+
+def test_the_ends_are_where_trimming_cuts():
+    waveform = torch.cat([torch.zeros(1000), sine(), torch.zeros(2000)])
+    start, onset, end = audio.ends(waveform, RATE, PrepareSettings())
+    assert start < onset and waveform[:onset].abs().max() < 0.01 < waveform[onset]
+    assert audio.trim(waveform, RATE, PrepareSettings()).shape == (end - start,)
+    assert audio.ends(waveform, RATE, PrepareSettings(trim=False)) == (0, 0, len(waveform))
+    assert audio.ends(torch.zeros(50), RATE, PrepareSettings()) == (0, 0, 0)

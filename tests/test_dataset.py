@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -395,3 +396,34 @@ def test_a_copied_dataset_is_whole(tmp_path, kit):
     ready(tmp_path / "ds", kit)
     shutil.move(tmp_path / "ds", tmp_path / "moved")
     assert len(dataset.load(tmp_path / "moved").one_shots) == 3
+
+
+# ------------------------------------------------------------------------------------------- what it amounts to
+def test_totals_count_the_sounds_in_use_and_their_roles():
+    rows = [OneShot(file_name="a", text="hard kick, long", duration=0.5), OneShot(file_name="b", text="kick"),
+            OneShot(file_name="c", text="dusty", duration=0.25), OneShot(file_name="d", text="clap", enabled=False)]
+    assert dataset.totals(rows) == dataset.Totals(4, 3, 0.75, (("kick", 2), ("", 1)))
+    assert dataset.totals([]) == dataset.Totals(0, 0, 0.0, ())
+
+
+def test_rows_whose_files_vanished_are_looked_at_revised_and_forgotten(tmp_path, kit):
+    rows = ready(tmp_path / "ds", kit).added
+    (tmp_path / "ds" / rows[1].audio).unlink()
+    assert dataset.look(tmp_path / "ds").one_shots == rows
+    dataset.revise(tmp_path / "ds", [replace(rows[1], text="mine")])
+    assert [row.text for row in dataset.forget_vanished(tmp_path / "ds")] == ["mine"]
+    assert dataset.load(tmp_path / "ds").one_shots == (rows[0], rows[2])
+    assert (tmp_path / "ds" / rows[1].file_name).is_file()
+    assert dataset.forget_vanished(tmp_path / "ds") == []
+
+
+def test_edits_of_many_hands_at_once_are_all_kept(tmp_path, kit):
+    rows = ready(tmp_path / "ds", kit).added
+
+    def louder(made):
+        return [replace(made.one_shots[0], weight=made.one_shots[0].weight + 1)]
+
+    with ThreadPoolExecutor(8) as hands:
+        list(hands.map(lambda _: dataset.revise_with(tmp_path / "ds", louder), range(40)))
+    assert dataset.load(tmp_path / "ds").one_shots[0].weight == 41
+    assert dataset.load(tmp_path / "ds").one_shots[1:] == rows[1:]

@@ -5,7 +5,8 @@ import pytest
 from page_hands import open_tab
 
 from studio.errors import StudioError
-from studio.ui import app
+from studio.ui import app, launch
+from studio.ui.launch import Launch
 
 
 def test_every_tab_opens_without_faults_and_asks_nobody_outside(page):
@@ -44,9 +45,9 @@ def test_guests_get_the_generate_tab_without_paths_training_or_datasets(served):
 def test_a_named_port_that_is_taken_is_refused_by_number(served):
     port = int(served.url.rstrip("/").rpartition(":")[2])
     with pytest.raises(StudioError, match=f"port {port} "):
-        app.launch(served.workspace, port=port, browser=False)
+        launch.launch(served.workspace, Launch(port=port, browser=False))
 
 
 def test_auth_without_a_password_is_refused(served):
     with pytest.raises(StudioError, match="USER:PASS"):
-        app.launch(served.workspace, auth="me", browser=False)
+        launch.launch(served.workspace, Launch(auth="me", browser=False))

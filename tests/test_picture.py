@@ -144,3 +144,14 @@ def test_colours_run_from_black_to_bright_and_grow_lighter():
     shades = [sum(image.getpixel((x, 0))) for x in range(256)]
     assert shades[0] < 10 and shades[-1] > 600 and shades[::16] == sorted(shades[::16])
     assert picture.coloured(torch.tensor([[-5.0, 127.6, 300.0]])).getpixel((2, 0)) == image.getpixel((255, 0))
+
+
+@pytest.mark.parametrize("stereo", [False, True])
+def test_the_pixels_alone_are_those_of_the_whole_picture(tmp_path, stereo):
+    mel = MelSettings(stereo=stereo)
+    shape = (3, mel.n_mels, mel.n_frames) if stereo else (mel.n_mels, mel.n_frames)
+    pixels = torch.randint(256, shape, dtype=torch.uint8)
+    path = picture.save(tmp_path / "a.png", picture.Picture(pixels, 0.0, 100, mel))
+    assert torch.equal(picture.pixels_of(path, mel), pixels) and torch.equal(picture.load(path).pixels, pixels)
+    with pytest.raises(StudioError, match="no such file"):
+        picture.pixels_of(tmp_path / "gone.png", mel)

@@ -121,22 +121,33 @@ def trim(waveform: Tensor, sample_rate: int, settings: PrepareSettings) -> Tenso
     out over the few milliseconds after the last sample that counts, or inside the sound where the file ends with it.
     All channels are cut alike.
     """
-    if not settings.trim or not waveform.numel():
+    if not settings.trim:
         return waveform
-    magnitude = waveform.abs().reshape(-1, waveform.shape[-1]).amax(dim=0)
-    peak = magnitude.max()
-    if peak == 0:
-        return waveform[..., :0]
-    onset = int((magnitude >= peak * 10 ** (settings.onset_db / 20)).nonzero()[0])
-    last = int((magnitude >= peak * 10 ** (settings.tail_db / 20)).nonzero()[-1])
-    fade = round(TAIL_FADE_MS / 1000 * sample_rate)
-    start = max(0, onset - round(settings.pre_roll_ms / 1000 * sample_rate))
-    trimmed = waveform[..., start : last + 1 + fade].clone()
+    start, onset, end = ends(waveform, sample_rate, settings)
+    trimmed = waveform[..., start:end].clone()
     if start > 0:
         trimmed[..., : onset - start] *= 1 - _fall(onset - start, trimmed)
-    fade = min(fade, trimmed.shape[-1] // 4)
+    fade = min(round(TAIL_FADE_MS / 1000 * sample_rate), trimmed.shape[-1] // 4)
     trimmed[..., trimmed.shape[-1] - fade :] *= _fall(fade, trimmed)
     return trimmed
+
+
+def ends(waveform: Tensor, sample_rate: int, settings: PrepareSettings) -> tuple[int, int, int]:
+    """Where `trim` cuts (..., samples): the first sample that is kept, the onset, and the first that is cut again.
+
+    All of it where trimming is off; nothing, (0, 0, 0), of silence.
+    """
+    samples = waveform.shape[-1]
+    if not settings.trim:
+        return 0, 0, samples
+    if not waveform.any():
+        return 0, 0, 0
+    magnitude = waveform.abs().reshape(-1, samples).amax(dim=0)
+    peak = magnitude.max()
+    onset = int((magnitude >= peak * 10 ** (settings.onset_db / 20)).nonzero()[0])
+    last = int((magnitude >= peak * 10 ** (settings.tail_db / 20)).nonzero()[-1])
+    start = max(0, onset - round(settings.pre_roll_ms / 1000 * sample_rate))
+    return start, onset, min(samples, last + 1 + round(TAIL_FADE_MS / 1000 * sample_rate))
 
 
 def fit(waveform: Tensor, samples: int, fade_samples: int) -> Tensor:
@@ -160,6 +171,15 @@ def normalise(waveform: Tensor) -> tuple[Tensor, float]:
     return (waveform.double() * (PEAK / peak)).to(waveform.dtype), 20 * math.log10(PEAK / peak)
 
 
+def outline(waveform: Tensor, columns: int) -> Tensor:
+    """How a waveform looks from afar: the greatest |sample| of each of at most `columns` equal stretches.
+
+    (..., samples) to (columns,) or, where there are fewer samples than columns, to (samples,).
+    """
+    magnitude = waveform.abs().reshape(-1, waveform.shape[-1]).amax(dim=0)
+    return torch.nn.functional.adaptive_max_pool1d(magnitude[None], min(columns, len(magnitude)))[0]
+
+
 def _fall(samples: int, like: Tensor) -> Tensor:
     """Half a raised cosine from near 1 down to 0, (samples,)."""
     steps = torch.arange(1, samples + 1, dtype=torch.float64, device=like.device)
@@ -176,14 +196,24 @@ def write(path: Path, waveform: Tensor, sample_rate: int, recipe: dict | None = 
     path = Path(path)
     if path.suffix.lower() != ".wav":
         raise StudioError(f"{path}: sounds are written as WAV; let the name end in .wav")
+    whole = signed(wav_bytes(waveform, sample_rate), path.stem, recipe)
+    return write_whole(path, lambda beside: beside.write_bytes(whole))
+
+
+def signed(wav: bytes, title: str, recipe: dict | None) -> bytes:
+    """A whole WAV of any kind with a title, who made it, and its recipe in RIFF INFO; `read_recipe` finds it again."""
+    chunks = wav[12:]
+    chunks += b"\0" * (len(chunks) % 2) + _info(title, recipe)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def wav_bytes(waveform: Tensor, sample_rate: int) -> bytes:
+    """(channels, samples) or (samples,) as a 24-bit PCM WAV that only passes by, without a name or a recipe."""
     finite = torch.nan_to_num(waveform.detach().cpu().double(), nan=0.0, posinf=0.0, neginf=0.0)
     steps = (finite * 2**23).round().clamp(-(2**23), 2**23 - 1).to(torch.int32) * 256  # 24 bits, at the top of 32
     riff = io.BytesIO()
     soundfile.write(riff, steps.numpy().T, sample_rate, format="WAV", subtype="PCM_24")
-    chunks = riff.getvalue()[12:]
-    chunks += b"\0" * (len(chunks) % 2) + _info(path.stem, recipe)
-    whole = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
-    return write_whole(path, lambda beside: beside.write_bytes(whole))
+    return riff.getvalue()
 
 
 def read_recipe(path: Path) -> dict | None:

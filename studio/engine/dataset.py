@@ -8,11 +8,14 @@ Only ever added to: a sound that is there already keeps its row, whatever the us
 
 import json
 import math
-from collections.abc import Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 
+from studio.engine.wording import role_of
 from studio.errors import StudioError
 from studio.files import read_json, write_json, write_whole
 from studio.knobs import as_dict, from_dict
@@ -21,6 +24,7 @@ from studio.settings import DECODER_ONLY, MelSettings, OneShot, PrepareSettings
 VERSION = 1
 SETTINGS, ROWS, IMAGES, AUDIO = "dataset.json", "metadata.jsonl", "images", "audio"
 MOST_REPEATS = 100
+_ROWS_IN_HAND = threading.RLock()  # rows are read, changed and written by one thread at a time
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,27 @@ class Dataset:
     one_shots: tuple[OneShot, ...]
 
 
+@dataclass(frozen=True)
+class Totals:
+    """What a dataset amounts to: its sounds, those that training uses, their seconds, and how many there are a role.
+
+    roles : (role, sounds) of the sounds in use, the most frequent first; "" for captions that name no role
+    """
+
+    sounds: int
+    used: int
+    duration: float
+    roles: tuple[tuple[str, int], ...]
+
+
 def load(folder: Path) -> Dataset:
     """Read a dataset.
 
     Raises StudioError where it is none, is damaged, or a row's file has vanished: training on fewer sounds than the
     musician sees would be worse than a sentence, and preparing the same sounds again brings the file back.
     """
-    folder = Path(folder)
-    dataset = open_or_none(folder, None)
-    if dataset is None or not dataset.one_shots:
-        raise StudioError(f"{folder}: is no dataset or holds no sounds; prepare sounds into it first")
+    dataset = look(folder)
+    folder = dataset.folder
     gone = [name for row in dataset.one_shots for name in (row.file_name, row.audio) if not (folder / name).is_file()]
     if gone:
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
@@ -51,24 +66,61 @@ def load(folder: Path) -> Dataset:
     return dataset
 
 
+def look(folder: Path) -> Dataset:
+    """Read a dataset as `load` does, but with the rows whose files have vanished, so that they can be shown."""
+    folder = Path(folder)
+    dataset = open_or_none(folder, None)
+    if dataset is None or not dataset.one_shots:
+        raise StudioError(f"{folder}: is no dataset or holds no sounds; prepare sounds into it first")
+    return dataset
+
+
+def totals(one_shots: Sequence[OneShot]) -> Totals:
+    """Count the sounds of a dataset."""
+    used = [row for row in one_shots if row.enabled]
+    roles = Counter(role_of(row.text) for row in used)
+    return Totals(len(one_shots), len(used), sum(row.duration for row in used), tuple(roles.most_common()))
+
+
 def revise(folder: Path, one_shots: Sequence[OneShot]) -> Dataset:
     """Take over captions, weights and enabled flags from `one_shots`, found by `file_name`; all else stays as it is.
 
     Rows that are not among `one_shots` stay. Raises StudioError for a sound that is not there or an empty caption.
     """
-    dataset = load(folder)
-    wanted = {row.file_name: row for row in one_shots}
-    for name in wanted.keys() - {row.file_name for row in dataset.one_shots}:
-        raise StudioError(f"{folder}: has no sound {name!r}; load the dataset again")
-    rows = []
-    for row in dataset.one_shots:
-        edit = wanted.get(row.file_name, row)
-        text = " ".join(edit.text.split())
-        if not text:
-            raise StudioError(f"{row.file_name}: its caption is empty; write a word, or disable the sound")
-        rows.append(replace(row, text=text, weight=edit.weight, enabled=edit.enabled))
-    _write_rows(Path(folder), rows)
-    return replace(dataset, one_shots=tuple(rows))
+    return revise_with(folder, lambda _: one_shots)
+
+
+def revise_with(folder: Path, edit: Callable[[Dataset], Sequence[OneShot]]) -> Dataset:
+    """As `revise`, with rows that `edit` makes of the dataset as it is now: no other edit comes between the two."""
+    with _ROWS_IN_HAND:
+        dataset = look(folder)
+        wanted = {row.file_name: row for row in edit(dataset)}
+        for name in wanted.keys() - {row.file_name for row in dataset.one_shots}:
+            raise StudioError(f"{folder}: has no sound {name!r}; load the dataset again")
+        rows = []
+        for row in dataset.one_shots:
+            edited = wanted.get(row.file_name, row)
+            text = " ".join(edited.text.split())
+            if not text:
+                raise StudioError(f"{row.file_name}: its caption is empty; write a word, or disable the sound")
+            rows.append(replace(row, text=text, weight=edited.weight, enabled=edited.enabled))
+        _write_rows(dataset.folder, rows)
+        return replace(dataset, one_shots=tuple(rows))
+
+
+def forget_vanished(folder: Path) -> list[OneShot]:
+    """Take the rows out whose picture or sound is gone, and return them; no file is touched, and no row with files."""
+    with _ROWS_IN_HAND:
+        dataset = look(folder)
+        gone = [row for row in dataset.one_shots if not whole(dataset.folder, row)]
+        if gone:
+            _write_rows(dataset.folder, [row for row in dataset.one_shots if row not in gone])
+        return gone
+
+
+def whole(folder: Path, row: OneShot) -> bool:
+    """Whether a row's picture and sound are there."""
+    return (folder / row.file_name).is_file() and (folder / row.audio).is_file()
 
 
 def shown(dataset: Dataset) -> list[OneShot]:
@@ -146,4 +198,5 @@ def _write_rows(folder: Path, rows: Sequence[OneShot]) -> None:
 def append_rows(folder: Path, rows: Sequence[OneShot]) -> None:
     """Add rows to those on disk now, so that captions edited in the meantime stay."""
     if rows:
-        _write_rows(folder, [*(_read_rows(folder) if (folder / ROWS).is_file() else ()), *rows])
+        with _ROWS_IN_HAND:
+            _write_rows(folder, [*(_read_rows(folder) if (folder / ROWS).is_file() else ()), *rows])

@@ -1,6 +1,5 @@
 """Sounds into a dataset: any file becomes a mono one-shot with a picture and a caption, or is named with its reason."""
 
-import hashlib
 import math
 import os
 from collections.abc import Sequence
@@ -10,9 +9,9 @@ from pathlib import Path
 from torch import Tensor
 
 from studio.engine import audio, captions, picture
-from studio.engine.dataset import AUDIO, IMAGES, append_rows, open_or_none, write_settings
+from studio.engine.dataset import AUDIO, IMAGES, append_rows, open_or_none, whole, write_settings
 from studio.errors import StudioError
-from studio.files import slug
+from studio.files import sha1_of, slug
 from studio.knobs import as_dict
 from studio.progress import Progress, Report, silent
 from studio.settings import MelSettings, OneShot, PrepareSettings
@@ -96,9 +95,9 @@ def prepare(sources: Sequence[Path], folder: Path, mel: MelSettings, settings: P
         for step, (path, root) in enumerate(found.items()):
             report(Progress("prepare", step, len(found), note=_told(path.name)))
             try:
-                sha1 = _sha1(path)
+                sha1 = sha1_of(path)  # without one `audio.read` says why
                 row = known.find(path, sha1) if sha1 else None
-                if row and _whole(folder, row):
+                if row and whole(folder, row):
                     unchanged.append(row)
                     continue
                 sound = _prepared(path, root, mel, settings)
@@ -214,27 +213,12 @@ def _made_of(prepared: Path) -> str:
     return str((recipe or {}).get("sha1", ""))
 
 
-def _sha1(path: Path) -> str:
-    """SHA-1 of a file's bytes, "" where it cannot be read: `audio.read` says why."""
-    try:
-        if not path.is_file():
-            return ""
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha1").hexdigest()
-    except OSError:
-        return ""
-
-
 def _is_gone(path: Path) -> bool:
     """Whether a path leads nowhere; one that may not be looked at is not gone."""
     try:
         return not path.exists()
     except OSError:
         return False
-
-
-def _whole(folder: Path, row: OneShot) -> bool:
-    return (folder / row.file_name).is_file() and (folder / row.audio).is_file()
 
 
 def _told(path: Path | str) -> str:

@@ -9,6 +9,7 @@ stereo one is empty in red, its left side is green and its right side blue.
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy
 import torch
@@ -100,7 +101,7 @@ def _settings(said: dict[str, float], where: str) -> MelSettings:
 
     try:
         return dataclasses.replace(
-            presets.load("mel", "riffusion"), sample_rate=rate, stereo=said["stereo"] != 0,
+            _own_mel(), sample_rate=rate, stereo=said["stereo"] != 0,
             hop_length=samples(said["step_size_ms"]), win_length=samples(said["window_duration_ms"]),
             n_fft=samples(said["padded_duration_ms"]), n_mels=said["num_frequencies"], f_min=said["min_frequency"],
             f_max=said["max_frequency"], root=said["power_for_image"])
@@ -121,9 +122,15 @@ def understands(mel: MelSettings) -> bool:
     """Whether Riffusion opens pictures of these settings: its tags tell lengths, rows and root, and nothing else."""
     free = ("sample_rate", "stereo", "hop_length", "win_length", "n_fft", "n_mels", "n_frames", "f_min", "f_max",
             "root", "whole", "range_db", "split_hz", "bass_hz", "decoder", "iterations", "momentum", "seed")
-    own = presets.load("mel", "riffusion")
+    own = _own_mel()
     return all(getattr(mel, each.name) == getattr(own, each.name) for each in dataclasses.fields(mel)
                if each.name not in free)
+
+
+@lru_cache(maxsize=1)
+def _own_mel() -> MelSettings:
+    """Riffusion's own settings, read once: every picture is held against them."""
+    return presets.load("mel", "riffusion")
 
 
 def image_of(pixels: Tensor) -> Image.Image:

@@ -11,6 +11,9 @@ from studio.engine.base.course import Budget, Course
 from studio.engine.base.plan import Plan
 from studio.progress import Progress, Report, silent
 
+VARIETY = 0.12  # of half the range of the picture, standard deviation: 5 dB where it spans 90
+LOUDEST_HISS = 0.4  # over black: -72 dB there
+
 
 def build(roles: int) -> nn.Sequential:
     """An untrained classifier of pictures (n, 1, rows, frames) in [-1, 1]; it looks at half the size."""
@@ -20,7 +23,7 @@ def build(roles: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 4, roles))
 
 
-def classifier(work: Path, plan: Plan, steps: int = 1500, *, report: Report = silent) -> nn.Module:
+def classifier(work: Path, plan: Plan, steps: int = 3000, *, report: Report = silent) -> nn.Module:
     """The classifier of this work folder's material, trained at the first call and kept as `judge.pt`."""
     torch.manual_seed(plan.seed)
     budget = Budget(0, steps, 2e-3, 0.02, 50, 1.0)
@@ -31,7 +34,7 @@ def classifier(work: Path, plan: Plan, steps: int = 1500, *, report: Report = si
 
     def loss_of(course: Course) -> Tensor:
         clips = torch.randint(len(learned.pixels), (64,), generator=course.dice)
-        guess = course.models["judge"](_seen(learned.pixels[clips]).to(course.device))
+        guess = course.models["judge"](_elsewhere(_seen(learned.pixels[clips]), course.dice).to(course.device))
         return nn.functional.cross_entropy(guess, learned.roles[clips].to(course.device))
 
     course.run(loss_of, work / "judge.pt", report=report)
@@ -40,6 +43,18 @@ def classifier(work: Path, plan: Plan, steps: int = 1500, *, report: Report = si
 
 def _seen(pixels: Tensor) -> Tensor:
     return pixels[:, None].float() / 127.5 - 1
+
+
+def _elsewhere(pictures: Tensor, dice: torch.Generator) -> Tensor:
+    """Pictures in [-1, 1] as another room and microphone would give them: louder or softer, tilted, over a hiss.
+
+    Without it a classifier names sounds by what only a synthesiser keeps constant.
+    """
+    level, tilt = VARIETY * torch.randn(2, len(pictures), 1, 1, 1, generator=dice)
+    slope = torch.linspace(-1, 1, pictures.shape[2])[None, None, :, None]
+    hiss = torch.rand(len(pictures), 1, 1, 1, generator=dice) * LOUDEST_HISS
+    grain = VARIETY * torch.randn(pictures.shape, generator=dice)
+    return torch.maximum(pictures + level + tilt * slope, hiss - 1 + grain * (hiss > LOUDEST_HISS / 2)).clamp(-1, 1)
 
 
 @torch.no_grad()
@@ -72,7 +87,7 @@ def nearest_db(pixels: Tensor, range_db: float) -> float:
     return (apart.min() / flat.shape[1] * range_db / 255).item()
 
 
-def judge(base: Path, work: Path, plan: Plan, count: int = 8, steps: int = 1500, *,
+def judge(base: Path, work: Path, plan: Plan, count: int = 8, steps: int = 3000, *,
           report: Report = silent) -> dict[str, dict[str, float]]:
     """Figures a role, and over all roles under "all", with a classifier of `steps` steps.
 

@@ -1,0 +1,276 @@
+"""What the Library tab does with takes: finds them, shows a part of what is found, and changes them.
+
+Each page (session) has a place of its own: what it asked for, which part of that it sees, what it chose. A take is
+known by its file's name; what the page sends is only ever looked up. Every answer is made from the files as they are
+now, so that two pages may work on the same library, and a take that went away is gone at the next look.
+"""
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.errors import StudioError
+from studio.progress import Report
+from studio.ui import engine, takes
+from studio.ui.components.detail import Shown
+from studio.ui.components.note import note
+from studio.ui.components.pads import Pad, Screen
+from studio.ui.components.pager import Part
+from studio.ui.components.take_rows import Line, Lines
+from studio.ui.reveal import reveal
+from studio.ui.studio import Studio
+from studio.ui.work import watched
+
+if TYPE_CHECKING:
+    from studio.engine.catalogue import Catalogue, Entry, Found
+    from studio.engine.library import Take
+
+INDEX = "takes.sqlite"  # in the workspace's cache: it can be made again
+SIZES = {"grid": 16, "list": 40}  # takes in view at once
+TIMES = (("any time", 0), ("last 24 hours", 1), ("last 7 days", 7), ("last 30 days", 30))
+DAY = 24 * 3600
+ORDERS = ("newest", "oldest", "name", "longest", "shortest")
+PAGES = 256  # remembered; a page that is older than that starts anew
+MOST_FAULTS = 5  # named; the others are counted
+SAME = gr.skip()
+EMPTY = note("Nothing here yet. Every sound that Generate makes is kept here, with all that made it.", tone="next")
+NOTHING_FITS = note("No sound fits. Take a word or a filter away.")
+
+
+@dataclass
+class Place:
+    """What one page sees.
+
+    asked  : what it searches for, as keywords of `Catalogue.search`
+    view   : "grid" or "list"
+    first  : number of the first take in view, of all that are found
+    names  : of the takes in view
+    picked : names of those that are chosen
+    looked : name of the take that is shown close up
+    thrown : WAVs in the trash that `undo` brings back
+    """
+
+    asked: dict[str, Any] = field(default_factory=dict)
+    view: str = "grid"
+    first: int = 0
+    names: Sequence[str] = ()
+    picked: Sequence[str] = ()
+    looked: str = ""
+    thrown: Sequence[Path] = ()
+
+
+class Finder:
+    """The handlers. Most answer with `shown`: [Screen, Lines, Part, note, what can be exported, Shown or None]."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self._places: OrderedDict[str, Place] = OrderedDict()
+        self._lock = threading.RLock()
+        self._index: Catalogue | None = None
+
+    @property
+    def index(self) -> "Catalogue":
+        """The index of the workspace's takes."""
+        with self._lock:
+            if self._index is None:
+                workspace = self.studio.workspace
+                self._index = engine.catalogue.Catalogue(workspace.takes, workspace.cache / INDEX)
+            return self._index
+
+    def place(self, request: gr.Request) -> Place:
+        """The page's place."""
+        with self._lock:
+            place = self._places.setdefault(request.session_hash, Place())
+            self._places.move_to_end(request.session_hash)
+            while len(self._places) > PAGES:
+                self._places.popitem(last=False)
+            return place
+
+    # ------------------------------------------------------------------------------------------------------- finding
+    def opened(self, request: gr.Request) -> Iterator[list[Any]]:
+        """The tab comes to the front: what the index knows, then what the files say: [roles, LoRAs, *shown]."""
+        place, stop, faults = self.place(request), threading.Event(), []
+        yield [*self._filters(place), *self._all(place)]
+
+        def work(report: Report) -> Iterator[list[str]]:
+            yield self.index.refresh(report=report)
+
+        listed = False
+        for said, made in watched(work, stop):
+            if said is None:
+                faults = made
+                continue
+            answer = self.shown(place) if said["text"].startswith("listening") and not listed else [SAME] * 6
+            listed = listed or answer[0] is not SAME  # all takes are there now; measuring them may take long
+            yield [SAME, SAME, *answer[:3], said, *answer[4:]]
+        yield [*self._filters(place), *self.shown(place, faults)]
+
+    def search(self, request: gr.Request, text: str, role: str, lora: str, days: int, starred: bool, order: str,
+               view: str) -> list[Any]:
+        """What is asked for has changed: the first part of what is found, and which of the two views is seen."""
+        place = self.place(request)
+        since = time.time() - days * DAY if days else None
+        place.asked = dict(text=text, role=role or "", lora=lora or "", since=since, starred=starred, order=order)
+        place.first, place.view = 0, view if view in SIZES else "grid"
+        return self.shown(place)
+
+    def turn(self, request: gr.Request, event: gr.EventData) -> list[Any]:
+        """The part before, or the next one."""
+        place = self.place(request)
+        place.first = max(0, place.first + SIZES[place.view] * (1 if event.by == 1 else -1))
+        return self.shown(place)
+
+    def found(self, place: Place) -> "Found":
+        """The part of what is found that is in view; the last one where there are no longer so many."""
+        size = SIZES[place.view]
+        found = self.index.search(**place.asked, limit=size, offset=place.first)
+        if not found.entries and found.total:
+            place.first = (found.total - 1) // size * size
+            found = self.index.search(**place.asked, limit=size, offset=place.first)
+        return found
+
+    def all_found(self, place: Place) -> list["Take"]:
+        """Every take that is found, in order; those that went away since are left out."""
+        found = []
+        for entry in self.index.search(**place.asked, limit=-1).entries:
+            with contextlib.suppress(StudioError):
+                found.append(self._find(entry.name))
+        return found
+
+    def chosen(self, place: Place) -> list["Take"]:
+        """The takes that are chosen. Raises StudioError where one is gone."""
+        return [self._find(name) for name in place.picked]
+
+    # ------------------------------------------------------------------------------------------------ what is shown
+    def shown(self, place: Place, faults: Sequence[str] = ()) -> list[Any]:
+        """What is found, as it is now; the close-up stays as it is."""
+        found = self.found(place)
+        place.names = [entry.name for entry in found.entries]
+        place.picked = [name for name in place.picked if name in place.names]
+        pairs = [(entry, self._pad(entry)) for entry in found.entries]
+        grid, count = place.view == "grid", len(place.thrown)
+        screen = Screen([pad for _, pad in pairs if pad], thrown=count)
+        lines = Lines([_line(entry, pad) for entry, pad in pairs], thrown=count)
+        part = Part(place.first, len(pairs), found.total)
+        return [gr.update(value=screen, visible=True) if grid else gr.update(visible="hidden"),
+                gr.update(value=lines, visible=True) if not grid else gr.update(visible="hidden"),
+                part, self._said(place, found.total, faults), self._what(place, found.total), SAME]
+
+    def _all(self, place: Place, faults: Sequence[str] = ()) -> list[Any]:
+        """What is found, and the close-up."""
+        return [*self.shown(place, faults)[:-1], self.closeup(place)]
+
+    def closeup(self, place: Place) -> Shown | None:
+        """The take that is looked at, while it is there."""
+        with contextlib.suppress(StudioError):
+            return takes.shown(self.studio, self._find(place.looked)) if place.looked else None
+        return None
+
+    def _pad(self, entry: "Entry") -> Pad | None:
+        """A take on a pad, None where its sound cannot be read any more."""
+        with contextlib.suppress(StudioError):
+            heard = (entry.level_db, entry.duration) if entry.duration else None
+            pad = takes.pad(self.studio, self._find(entry.name), heard)
+            words = ", ".join(entry.words) or entry.role or f"seed {entry.seed}"
+            return dataclasses.replace(pad, detail=f"{entry.duration:.2f} s  ·  {words}" if entry.duration else words)
+        return None
+
+    def _filters(self, place: Place) -> list[Any]:
+        """The roles and LoRAs to choose from; what is chosen stays among them, even where nothing has it any more."""
+        wanted = [("role", "any role", self.index.roles()), ("lora", "any LoRA", self.index.loras())]
+        return [gr.update(choices=[(any_of, ""), *dict.fromkeys([*names, *filter(None, [place.asked.get(name)])])])
+                for name, any_of, names in wanted]
+
+    def _said(self, place: Place, total: int, faults: Sequence[str]) -> dict[str, Any]:
+        lines = list(faults[:MOST_FAULTS])
+        lines += [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+        if not total:
+            return note(NOTHING_FITS["text"], lines) if any(place.asked.get(name) for name in
+                        ("text", "role", "lora", "since", "starred")) else note(EMPTY["text"], lines, tone="next")
+        return note(f"{total:,} sound{'s' * (total != 1)}", lines, tone="bad" if lines else "quiet")
+
+    def _what(self, place: Place, total: int) -> dict[str, Any]:
+        """What can be exported; several that are chosen are what is meant."""
+        several = {"value": "chosen"} if len(place.picked) > 1 else {}
+        return gr.update(choices=[(f"chosen: {len(place.picked)}", "chosen"), (f"all found: {total:,}", "found")],
+                         **several)
+
+    # --------------------------------------------------------------------------------------------- what users do
+    def take(self, event: gr.EventData) -> "Take":
+        """The take that an event names. Raises StudioError where it is gone."""
+        return self._find(str(event.id))
+
+    def _find(self, name: str) -> "Take":
+        return engine.library.find(self.studio.workspace.takes, name)
+
+    def choose(self, request: gr.Request, event: gr.EventData) -> Shown:
+        """A sound was played: a closer look at it."""
+        take = self.take(event)
+        self.place(request).looked = take.path.name
+        return takes.shown(self.studio, take)
+
+    def pick(self, request: gr.Request, event: gr.EventData) -> dict[str, Any]:
+        """Others are chosen: what can be exported."""
+        place, wanted = self.place(request), event.ids if isinstance(event.ids, list) else []
+        place.picked = [name for name in place.names if name in wanted]
+        return self._what(place, self.found(place).total)
+
+    def star(self, request: gr.Request, event: gr.EventData) -> list[Any]:
+        """A star is set or taken off."""
+        engine.library.mark(self.take(event), starred=bool(event.on))
+        return self.changed(request)
+
+    def note(self, request: gr.Request, event: gr.EventData) -> list[Any]:
+        """A note was written."""
+        engine.library.mark(self.take(event), note=str(event.note))
+        return self.changed(request)
+
+    def rename(self, request: gr.Request, event: gr.EventData) -> list[Any]:
+        """A take has another name, and its files with it."""
+        take, place = self.take(event), self.place(request)
+        old, new = take.path.name, engine.library.rename(take, str(event.name)).path.name
+        place.looked = new if place.looked == old else place.looked
+        place.picked = [new if name == old else name for name in place.picked]
+        return self.changed(request)
+
+    def remove(self, request: gr.Request, event: gr.EventData) -> list[Any]:
+        """Takes go to the trash, from where `undo` brings the last ones back."""
+        place, going = self.place(request), []
+        for name in event.ids if isinstance(event.ids, list) else []:
+            with contextlib.suppress(StudioError):  # gone already: so it shall be
+                going.append(self._find(name))
+        place.thrown = engine.library.throw_away(going, self.studio.workspace.trash)
+        return self.changed(request)
+
+    def undo(self, request: gr.Request) -> list[Any]:
+        """What was thrown away last is back."""
+        place = self.place(request)
+        with self._lock:
+            thrown, place.thrown = place.thrown, ()
+        engine.library.bring_back(thrown, self.studio.workspace.takes)
+        self.index.refresh()
+        return self.shown(place)
+
+    def changed(self, request: gr.Request) -> list[Any]:
+        """What is found and the close-up, after the files were looked at again."""
+        faults = self.index.reread()
+        return self._all(self.place(request), faults)
+
+    def reveal(self, event: gr.EventData) -> None:
+        """The take's file in its folder, on the machine that the studio runs on."""
+        reveal(self.take(event).path)
+
+
+def _line(entry: "Entry", pad: Pad | None) -> Line:
+    """A take in the list."""
+    heard = dict(sound=pad.sound, image=pad.image, level_db=pad.level_db) if pad else {}
+    return Line(id=entry.name, title=entry.title, role=entry.role, words=", ".join(entry.words), note=entry.note,
+                loras=", ".join(entry.loras), made=entry.made, duration=entry.duration, starred=entry.starred, **heard)

@@ -1,0 +1,175 @@
+"""What the Dataset tab does: names, and the long work of bringing sounds into a dataset."""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio import presets
+from studio.errors import StudioError
+from studio.progress import Progress, Report
+from studio.ui import engine
+from studio.ui.components.note import note, working
+from studio.ui.form import Form
+from studio.ui.slicing import Slicing
+from studio.ui.sound_rows import SoundRows
+from studio.ui.studio import Studio
+from studio.ui.work import watched
+
+if TYPE_CHECKING:
+    from studio.engine.preparation import Prepared
+    from studio.settings import MelSettings
+
+DEMO_KIT, DEMO_DATASET = "demo kit", "demo_kit"
+NEW_NAME = "my_sounds"
+SLICES = "slices"  # folder of a dataset with the pieces of recordings
+MUCH_LONGER = 3.0  # times what a picture holds: most of such a file is not in it
+MOST_SAID = 12  # lines under a summary
+Gather = Callable[[Report], list[Path]]
+
+
+def noted(handler: Callable[..., Iterator[list[Any]]]) -> Callable[..., Iterator[list[Any]]]:
+    """A fault is left in the note as well: the toast goes, and a bar that stands still would say nothing."""
+    @functools.wraps(handler)
+    def saying(*values: Any) -> Iterator[list[Any]]:
+        try:
+            yield from handler(*values)
+        except StudioError as error:
+            yield [gr.skip(), gr.skip(), note(str(error), tone="bad"), gr.skip()]
+            raise
+    return saying
+
+
+class Preparing:
+    """The handlers. Long ones answer with [name, preset, said, sounds]."""
+
+    def __init__(self, studio: Studio, form: Form, rows: SoundRows, slicing: Slicing) -> None:
+        self.studio = studio
+        self.form = form
+        self.rows = rows
+        self.slicing = slicing
+        self._stops: dict[str, threading.Event] = {}
+        self._pieces: dict[str, dict[str, Any]] = {}  # of the pages that have just asked for them
+        self._busy: set[Path] = set()  # datasets that sounds are brought into now, by any page
+        self._lock = threading.Lock()
+
+    # ------------------------------------------------------------------------------------------------------- names
+    def names(self) -> dict:
+        """The datasets to choose from."""
+        return gr.update(choices=self.studio.datasets())
+
+    def first(self) -> list[Any]:
+        """A page was opened: the datasets to choose from, and the one to show if none is named yet."""
+        names = self.studio.datasets()
+        return [gr.update(choices=names), names[0] if names else NEW_NAME]
+
+    def refresh(self, name: str | None) -> dict[str, Any]:
+        """The sounds as they are now: other pages edit them too."""
+        return self.rows.contents(name)
+
+    def show(self, name: str | None) -> list[Any]:
+        """A dataset was named: what is in it, [sounds, preset, *form]; a new one lets all controls be used."""
+        shown = self.rows.contents(name)
+        if not shown["rows"]:
+            return [shown, gr.update(visible=True), *self.form.enabled(True)]
+        dataset = engine.dataset.look(self.studio.dataset_folder(name))
+        return [shown, gr.update(visible=False), *(gr.update(value=each) for each in self.form.show(dataset.prepare))]
+
+    # ------------------------------------------------------------------------------------------------ bringing in
+    @noted
+    def prepare(self, request: gr.Request, name: str, files: list[str] | None, folder: str, preset: str,
+                *values: Any) -> Iterator[list[Any]]:
+        """Prepare the dropped files and the folder into the dataset."""
+        sources = [Path(file) for file in files or ()]
+        if folder and folder.strip():
+            sources.append(Path(folder.strip()).expanduser())
+        if not sources:
+            raise StudioError("no sounds are chosen; drop files here, give a folder, or load the demo kit")
+        yield from self._prepare(name, lambda report: sources, preset, values, request)
+
+    @noted
+    def load_demo_kit(self, request: gr.Request, preset: str, *values: Any) -> Iterator[list[Any]]:
+        """Write the synthesised demo kit into the workspace and prepare it."""
+        folder = self.studio.workspace.kits / DEMO_KIT
+
+        def write(report: Report) -> list[Path]:
+            engine.kit.write_demo_kit(folder, report=report)
+            return [folder]
+
+        yield from self._prepare(DEMO_DATASET, write, preset, values, request)
+
+    def take_pieces(self, request: gr.Request, event: gr.EventData) -> list[Any]:
+        """The pieces of a recording that are to be cut; as `begun`."""
+        self._pieces[request.session_hash] = {"token": event.token, "pieces": event.pieces}
+        return begun()
+
+    @noted
+    def add_pieces(self, request: gr.Request, name: str, preset: str, *values: Any) -> Iterator[list[Any]]:
+        """Cut those pieces out and prepare them."""
+        asked = self._pieces.pop(request.session_hash, {})
+        folder = self.studio.dataset_folder(name) / SLICES
+        yield from self._prepare(name, lambda report: self.slicing.write(asked, folder, report), preset, values,
+                                 request)
+
+    def stop(self, request: gr.Request) -> None:
+        """End this page's preparing at its next sound; what is done is kept."""
+        if request.session_hash in self._stops:
+            self._stops[request.session_hash].set()
+
+    def _prepare(self, name: str, gather: Gather, preset: str, values: Sequence[Any],
+                 request: gr.Request) -> Iterator[list[Any]]:
+        folder, settings = self.studio.dataset_folder(name), self.form.read(values)
+        there = (folder / "dataset.json").is_file()
+        mel = engine.dataset.look(folder).mel if there else presets.load("mel", preset, self.studio.workspace)
+        self._claim(folder)
+
+        def work(report: Report) -> Iterator["Prepared"]:
+            try:
+                yield engine.preparation.prepare(gather(report), folder, mel, settings, report=report)
+            finally:
+                self._busy.discard(folder)
+
+        stop = self._stops[request.session_hash] = threading.Event()
+        prepared = None
+        for said, made in watched(work, stop):
+            if said:
+                yield [gr.skip(), gr.skip(), said, gr.skip()]
+            prepared = made
+        there = (folder / "dataset.json").is_file()  # not where every sound was refused
+        yield [gr.update(choices=self.studio.datasets(), value=folder.name), gr.update(visible=not there),
+               _summary(prepared, mel) if prepared else note("Stopped. What was done is kept."),
+               self.rows.contents(folder.name)]
+
+    def _claim(self, folder: Path) -> None:
+        """One page at a time brings sounds into a dataset: two would give two sounds the same name."""
+        with self._lock:
+            if folder in self._busy:
+                raise StudioError(f"sounds are being brought into {folder.name} already; wait, or choose another name")
+            self._busy.add(folder)
+
+
+def begun() -> list[Any]:
+    """A button was pressed: [Prepare, the demo kit, Stop, said], at once."""
+    return [gr.update(interactive=False), gr.update(interactive=False), gr.update(interactive=True),
+            working(Progress("Reading sounds"))]
+
+
+def over() -> list[Any]:
+    """After the end, good or bad: [Prepare, the demo kit, Stop]."""
+    return [gr.update(interactive=True), gr.update(interactive=True), gr.update(interactive=False)]
+
+
+def _summary(prepared: "Prepared", mel: "MelSettings") -> dict[str, Any]:
+    """What became of the sounds, and a word about recordings of which only the beginning went in."""
+    lines = [f"left out: {Path(path).name}: {reason}" for path, reason in prepared.refused]
+    long = [row for row in prepared.added if row.duration > MUCH_LONGER * mel.duration]
+    lines += [f"{Path(row.source).name} lasts {row.duration:.1f} s and only its first {mel.duration:.2f} s went in; "
+              "“Slice a recording” makes one-shots of all of it" for row in long]
+    if len(lines) > MOST_SAID:
+        lines[MOST_SAID:] = [f"and {len(lines) - MOST_SAID} more"]
+    text = f"{len(prepared.added)} sounds added, {len(prepared.unchanged)} were there already"
+    text += f", {len(prepared.refused)} left out." if prepared.refused else ". Next: Train."
+    return note(text, lines, tone="bad" if prepared.refused and not prepared.added else "good")

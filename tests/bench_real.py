@@ -1,0 +1,117 @@
+"""Real drums against a base (`make bench-real KITS=folder`): are they named, do they come through?
+
+    python tests/bench_real.py FOLDER [BASE] [--work DIR]
+
+FOLDER : kits of real drums whose file names say what they are
+"""
+
+import argparse
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import torch
+from bench_base import ROOT, head, row
+from torch import Tensor, nn
+
+from studio.engine import audio, captions, mel, models, preparation
+from studio.engine.base import autoencoder, judge, material
+from studio.engine.base.plan import Plan
+from studio.engine.likeness import compare
+from studio.settings import PrepareSettings
+
+GROUPS = {"808": "kick", "low tom": "tom", "mid tom": "tom", "high tom": "tom", "ride": "cymbal", "crash": "cymbal"}
+ASKED = ("kick", "snare", "clap", "closed hat", "open hat", "tom", "cymbal")  # the drums that every kit has
+EVERY = 9  # of the sounds, one is decoded by both roads: that takes a second each
+
+
+def grouped(name: str) -> str:
+    """The drum that a caption names, "" where none of those that are asked for."""
+    found = [asked for asked in ASKED if asked in name.split(",")[0]]
+    return found[0] if found else GROUPS.get(name, "")
+
+
+def sounds(folder: Path, plan: Plan) -> tuple[list[str], list[str], Tensor]:
+    """Kits, drums and waveforms (n, samples) of a folder's sounds as the studio prepares them; silent ones left out."""
+    kits, drums, waveforms = [], [], []
+    for path in preparation.find_sounds([folder]):
+        waveform, sample_rate = audio.read(path)
+        mono = audio.resample(audio.to_mono(waveform), sample_rate, plan.mel.sample_rate)
+        if mono.abs().max() < 1e-3:
+            continue
+        cut = audio.fit(audio.trim(mono, plan.mel.sample_rate, PrepareSettings()), plan.mel.samples,
+                        plan.mel.sample_rate // 50).reshape(-1)
+        kits.append(path.parent.name)
+        drums.append(grouped(captions.caption_of(path, folder, mono.reshape(-1), plan.mel.sample_rate)))
+        waveforms.append(cut / cut.abs().max())
+    return kits, drums, torch.stack(waveforms)
+
+
+def confusion(classifier: nn.Module, plan: Plan, drums: list[str], pixels: Tensor) -> None:
+    """What a classifier that has only ever heard the synthesiser hears in real drums."""
+    heard = [GROUPS.get(plan.roles[int(each)], plan.roles[int(each)]) for each in judge.guesses(classifier, pixels)]
+    head("Real drums, named by a classifier of synthesised ones (bar: 75 %)", "drum", "right", "of", "heard instead")
+    right = of = 0
+    for drum in ASKED:
+        mine = [each for each, said in zip(heard, drums, strict=True) if said == drum]
+        hits = sum(each == drum for each in mine)
+        others = Counter(each for each in mine if each != drum)
+        row(drum, hits, len(mine), ", ".join(f"{name} {count}" for name, count in others.most_common()))
+        right, of = right + hits, of + len(mine)
+    row("**all**", right, of, f"{right / max(1, of):.0%}")
+
+
+def noise_like(pixels: Tensor) -> Tensor:
+    """(n, rows, frames) bool: sounding all around, and level over 7×7 pixels: the wash of snares and cymbals."""
+    pictures = pixels[:, None].float() / 127.5 - 1
+    sounding = -nn.functional.max_pool2d(-pictures, 7, 1, 3) > -0.95
+    mean = nn.functional.avg_pool2d(pictures, 7, 1, 3)
+    steep = nn.functional.max_pool2d(mean, 7, 1, 3) + nn.functional.max_pool2d(-mean, 7, 1, 3)
+    return (sounding & (steep < 0.25))[:, 0]
+
+
+def grain(pixels: Tensor) -> Tensor:
+    """Local contrast of pictures, at every pixel."""
+    return autoencoder.local_contrast(nn.functional.pad(pixels[:, None].float() / 127.5, (2, 2, 2, 2),
+                                                        mode="replicate"))[:, 0]
+
+
+def through_autoencoder(base: models.Base, kits: list[str], waveforms: Tensor, pixels: Tensor, peaks: Tensor,
+                        plan: Plan) -> None:
+    """What the autoencoder loses, kit by kit, in pixels and in sound."""
+    head("Real drums through the autoencoder (bars: 1.5 dB, contrast 0.75-1.25, 1.5 dB of spectrum)", "kit", "off dB",
+         "contrast", "of noise-like parts", "black comes back as dB", "spectrum: codec dB", "both dB", "cost dB")
+    for kit in [*sorted(set(kits)), ""]:
+        mine = torch.tensor([not kit or each == kit for each in kits])
+        shown, sound, peak = pixels[mine], waveforms[mine], peaks[mine]
+        copies = autoencoder.copies(base.pipeline.vae, shown)
+        found = autoencoder.figures(base.pipeline.vae, shown, plan.mel.range_db)
+        noise = noise_like(shown)
+        contrast = (grain(copies)[noise].mean() / grain(shown)[noise].mean()).item()
+        costs = []
+        for pictures in (shown, copies.round().to(torch.uint8)):
+            decoded = mel.decode(pictures[::EVERY], peak[::EVERY], plan.mel)
+            costs.append(sum(compare(one, other, plan.mel.sample_rate).spectrum_db
+                             for one, other in zip(sound[::EVERY], decoded, strict=True)) / len(decoded))
+        row(kit or "**all**", found["off_db"], found["contrast"], contrast, found["silence_db"], *costs,
+            costs[1] - costs[0])
+
+
+def main(options: argparse.Namespace) -> None:
+    """Both tables."""
+    base = models.open_base(options.base, "cpu", "no")
+    plan = dataclasses.replace(Plan(clips_per_role=400), mel=base.mel)
+    material.make(options.work / "material", plan)
+    classifier = judge.classifier(options.work, plan)
+    kits, drums, waveforms = sounds(options.folder, plan)
+    pixels, peaks = mel.encode(waveforms, plan.mel)
+    confusion(classifier, plan, drums, pixels)
+    through_autoencoder(base, kits, waveforms, pixels, peaks, plan)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("base", nargs="?", default="embedded")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench-base")
+    main(parser.parse_args())
