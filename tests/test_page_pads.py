@@ -30,6 +30,12 @@ def test_a_key_sounds_at_once(still):
     assert 0 < started["latency"] < 1000  # milliseconds from the key to the start, and the device's delay
 
 
+def test_of_a_quick_run_over_the_keys_the_last_is_looked_at(still):
+    for key in "12345678":
+        still.keyboard.press(key)
+    still.wait_for_selector("#generate-detail .detail[data-id^='take_12']")
+
+
 def test_space_plays_again_escape_stops_and_l_loops(still):
     page = still
     page.keyboard.press("2")
@@ -97,6 +103,16 @@ def test_a_star_is_kept_beside_the_sound_and_shown_on_pad_and_player(pads, serve
     page.click("#generate-detail .star")
     page.wait_for_selector("#generate-detail .detail[data-starred=false]")
     assert page.locator("#generate-pads .pad.starred").count() == 0
+
+
+def test_several_are_starred_together_and_the_star_is_taken_off_together(pads, served):
+    page = pads
+    hear(page, 2)
+    page.click(pad(5), modifiers=["Shift"])
+    page.keyboard.press("s")
+    page.wait_for_function("document.querySelectorAll('#generate-pads .pad.starred').length === 4")
+    page.keyboard.press("s")
+    page.wait_for_function("document.querySelectorAll('#generate-pads .pad.starred').length === 0")
 
 
 def test_a_new_name_is_text_on_the_pad_and_a_file_name_in_the_folder(pads, served):

@@ -19,8 +19,8 @@ NOTE_HEIGHT = 70  # pixels, of one with a bar: what stands below must not jump w
 RESTORE = "generate-restore"  # where a sound or picture goes in that is dropped anywhere on the tab
 PADS = ("star", "rename", "remove")
 DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "more")
-# One after the other, or an older answer would come after a newer one; and each, where Gradio would drop a second event
-# while the first is at work.
+# One after the other, or an older answer would come after a newer one; and each of them, where Gradio would drop a
+# second event while the first is at work, or tell the first one's news again ("always_last").
 IN_TURN = QUEUED | dict(concurrency_id="pads", concurrency_limit=1, trigger_mode="multiple")
 LoraSlot = tuple[gr.Dropdown, gr.Slider]  # a LoRA and its strength
 GUESTS_DETAIL = ("reuse", "more")  # what a guest may do with a sound besides hearing it
@@ -58,7 +58,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     studio.page.load(told(shelf.show), None, [pads, detail], **QUICK)
     preset.input(told(bench.preset), preset, form.controls, **QUEUED)
     _wire_making(studio, bench, every, [generate, stop, said, pads], detail)
-    chosen = pads.chosen(told(shelf.choose), None, detail, **IN_TURN | dict(trigger_mode="always_last"))
+    chosen = pads.chosen(told(shelf.choose), None, detail, **IN_TURN)
     chosen.failure(told(shelf.show), None, [pads, detail], **QUICK)
     detail.reused(told(bench.reuse), None, [*every, said], **QUEUED)
     if restore:

@@ -47,9 +47,9 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     tab.select(bench.datasets, dataset, dataset, **QUICK)
     studio.page.load(bench.opened, None, seen, **QUICK)
     studio.timer.tick(bench.look, phase, seen, **QUICK)
-    preset.input(told(bench.preset), preset, form.controls, **QUICK)
+    preset.input(told(bench.preset), preset, form.controls, **QUEUED)
     start.click(told(bench.start), [dataset, name, *form.controls], seen, **QUEUED)
-    stop.click(told(bench.stop), None, seen, **QUICK)
+    stop.click(told(bench.stop), None, seen, **QUEUED)
     resume.click(told(bench.resume), None, seen, **QUEUED)
 
 

@@ -4,9 +4,11 @@ from studio.ui.components.drawn import Drawn
 
 KEYS = (
     ("Pads", (("1 … 8, Q … I", "play the first and the second row"), ("Space", "play again"), ("Esc", "stop"),
-              ("L", "loop"), ("S", "star"), ("arrows", "choose another"), ("Delete", "to the trash"),
+              ("L", "loop"), ("S", "star"), ("arrows", "choose another"), ("Delete", "to the trash"), ("F2", "rename"),
               ("drag", "take the file with you"))),
-    ("Anywhere", (("Ctrl + Enter", "generate"), ("Alt + 1 … 6", "the tabs from left to right"), ("?", "this list"))),
+    ("Dataset", (("↑ ↓", "choose a sound"), ("Space", "play it"), ("Enter", "its caption, then the next one's"),
+                 ("U", "use it or not"), ("X", "tick it for bulk edits"), ("Ctrl + Z", "undo"))),
+    ("Anywhere", (("Ctrl + Enter", "generate"), ("Alt + 1 … 5", "the tabs from left to right"), ("?", "this list"))),
 )
 
 

@@ -1,5 +1,8 @@
 // One pad: a picture, the key that plays it, a title, a line of detail, a star. Its parts are made once and filled anew,
 // so that a pad under the mouse or in a drag stays the same element while others arrive.
+
+const LONGEST = 200;  // letters of a title in a tooltip; a prompt may have thousands
+
 function makePad(can) {
   const pad = make(null, 'div', 'pad');
   Object.assign(pad, {tabIndex: -1, draggable: true});
@@ -26,8 +29,9 @@ function fillPad(pad, item, look) {
   const image = pad.querySelector('.picture');
   if (image.getAttribute('src') !== item.image) image.src = item.image;
   pad.dataset.id = item.id;
-  pad.title = `${item.title}\n${item.detail}\ndrag it out to take the file with you`;
-  pad.setAttribute('aria-label', `${item.title}, ${item.detail}`);
+  const called = item.title.length > LONGEST ? `${item.title.slice(0, LONGEST)}…` : item.title;
+  pad.title = `${called}\n${item.detail}\ndrag it out to take the file with you`;
+  pad.setAttribute('aria-label', `${called}, ${item.detail}`);
   setText(pad.querySelector('kbd'), look.key.toUpperCase());
   if (!pad.querySelector('.title input')) setText(pad.querySelector('.title'), item.title);
   setText(pad.querySelector('.detail'), item.detail);
