@@ -28,7 +28,7 @@ from studio.workspace import Workspace
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"1440": (1440, 900), "390": (390, 844)}
 THEMES = ("dark", "light")
-COLOURS = 128  # of a picture: flat surfaces and one colour map need no more
+COLOURS = 256  # of a picture: flat surfaces and one colour map need no more
 KIT = "demo_kit"
 PROMPTS = ("deep kick", "bright snare", "closed hat", "long 808")
 
@@ -79,7 +79,18 @@ def look(page: Page, label: str, acts: dict[str, Callable[[Page], Any]]) -> None
         look(); })""")
 
 
+def choose(page: Page, elem_id: str, wanted: str) -> None:
+    """An item of a list."""
+    page.click(f"#{elem_id} input")
+    page.get_by_role("option", name=wanted).first.click()
+
+
 ACTS: dict[str, Callable[[Page], Any]] = {
+    "Dataset": lambda page: page.locator("#tab-dataset .sound .thumb").nth(2).click(),
+    "Spectrogram": lambda page: (choose(page, "spectrogram-dataset", KIT), choose(page, "spectrogram-row", "snare"),
+                                 page.wait_for_selector("#spectrogram-lab img, #spectrogram-lab canvas"),
+                                 page.get_by_role("button", name="Hear the round trip").click(),
+                                 page.wait_for_selector("#spectrogram-card .likeness_card > *")),
     "Generate": lambda page: (page.wait_for_selector("#generate-pads .pad"),
                               page.locator("#generate-pads .pad").first.click(),
                               page.wait_for_selector("#generate-detail canvas, #generate-detail img")),

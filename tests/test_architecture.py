@@ -12,7 +12,7 @@ FLOORS = [  # from the ground up: an import goes down or sideways, never up
      "engine.closeup", "engine.onsets"},
     {"engine.models", "engine.loras", "engine.latents", "engine.library", "engine.synth", "engine.captions",
      "engine.denoising", "engine.masks", "engine.dataset", "engine.wording", "engine.duplicates", "engine.trimming",
-     "engine.catalogue"},
+     "engine.catalogue", "engine.entries"},
     {"engine.preparation", "engine.generation", "engine.kit", "engine.convert", "engine.selfcheck", "engine.base",
      "engine.training", "engine.transform", "engine.morph", "engine.round_trip",
      "engine.picture_batch", "engine.export"},  # the verbs of the user: strangers to one another

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.engine import audio, catalogue, library, loudness
+from studio.engine import audio, catalogue, entries, library, loudness
 from studio.engine.catalogue import Catalogue
 from studio.engine.picture import Picture
 from studio.errors import Cancelled, StudioError
@@ -112,8 +112,8 @@ def test_only_what_is_new_or_changed_is_measured_again(index, monkeypatch):
     takes = [keep(index.folder, "kick", seed, made=1000 + seed) for seed in range(3)]
     index.refresh()
     measured = []
-    measure = catalogue._measured
-    monkeypatch.setattr(catalogue, "_measured", lambda path, role: measured.append(path.name) or measure(path, role))
+    measure = entries.measured
+    monkeypatch.setattr(entries, "measured", lambda path, role: measured.append(path.name) or measure(path, role))
     index.refresh()
     assert measured == []
     library.mark(takes[0], starred=True)  # the sound is the same
@@ -168,6 +168,21 @@ def test_a_take_whose_recipe_is_damaged_later_is_no_longer_found(index):
     index.refresh()
     take.path.with_suffix(".json").write_text("{", encoding="utf-8")
     assert len(index.refresh()) == 1 and index.search().total == 0
+
+
+def test_one_take_that_cannot_be_stored_hides_no_other(index):
+    keep(index.folder, "kick")
+    half, huge, name = keep(index.folder, "half"), keep(index.folder, "huge", 2), keep(index.folder, "name")
+    half.path.with_suffix(".json").write_text('{"settings": {"prompt": "\\ud800"}}', encoding="utf-8")
+    huge.path.with_suffix(".json").write_text('{"settings": {"prompt": "huge", "seed": 1%s}}' % ("0" * 40))
+    bad = os.fsdecode(b"\xff")  # as a name comes out of an old archive
+    if os.name == "posix":
+        for suffix in (".wav", ".json"):
+            name.path.with_suffix(suffix).rename(index.folder / f"{bad}{suffix}")
+    faults = index.refresh()
+    assert {"kick", "huge"} <= {entry.title for entry in index.search().entries}
+    assert "half" not in {entry.title for entry in index.search().entries} and "half_1.wav" in "".join(faults)
+    assert all("no text" in fault for fault in faults) and len(faults) == (2 if os.name == "posix" else 1)
 
 
 @pytest.mark.parametrize("harm", ["gone", "garbage", "older", "damaged while open"])

@@ -5,18 +5,15 @@ file that may be thrown away at any time; the next `refresh` fills it again.
 """
 
 import json
-import os
-import re
 import sqlite3
 import threading
-import unicodedata
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from studio.engine import audio, captions, library, loras, loudness, wording
-from studio.engine.library import Take
+from studio.engine import entries, library
+from studio.engine.entries import COLUMNS, STAMPS, UNMEASURED, Entry, Measured, Stamp
 from studio.errors import StudioError, did_you_mean
 from studio.progress import Progress, Report, silent
 
@@ -28,38 +25,6 @@ SCANNED = 8  # words of a search that are looked for one by one, which is quick;
 PATIENCE = 30.0  # seconds to wait for another studio on the same workspace
 
 Result = TypeVar("Result")
-Stamp = tuple[int, int, int, int]  # mtime in ns and size of the WAV, then of the JSON
-Measured = tuple[float, str | None, float]  # length in seconds; words as JSON, None as long as they are not; level_db
-UNMEASURED: Measured = (0.0, None, 0.0)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the index says of a take.
-
-    name     : of its file, "kick_12.wav"
-    title    : what to call it
-    role     : the kind of sound that its prompt names, "" where it names none
-    loras    : names of the LoRAs it was made with
-    made     : seconds since the epoch
-    duration : seconds; 0 as long as it was not measured
-    words    : measured of its sound, as in `captions.measured_words`
-    level_db : gain that makes it as loud as other sounds, as in `loudness.matching_gain_db`
-    """
-
-    name: str
-    title: str
-    prompt: str
-    role: str
-    loras: tuple[str, ...]
-    seed: int
-    base: str
-    made: float
-    duration: float
-    words: tuple[str, ...]
-    level_db: float
-    starred: bool
-    note: str
 
 
 @dataclass(frozen=True)
@@ -68,10 +33,6 @@ class Found:
 
     entries: tuple[Entry, ...]
     total: int
-
-
-COLUMNS = tuple(field.name for field in fields(Entry))
-STAMPS = ("wav_mtime", "wav_size", "json_mtime", "json_size")
 
 
 class Catalogue:
@@ -98,7 +59,7 @@ class Catalogue:
         """
         if order not in ORDERS:
             raise StudioError(f"order is {order!r}; {did_you_mean(order, ORDERS)}")
-        words = sorted({f" {word}" for word in _words(text)}, key=len, reverse=True)  # the longest are often the rarest
+        words = sorted({f" {word}" for word in entries.words_of(text)}, key=len, reverse=True)  # longest, so rarest
         rules: list[tuple[str, Any]] = [("instr(searched, ?)", word) for word in words[:SCANNED]]
         if words[SCANNED:]:
             rules.append(("NOT EXISTS (SELECT 1 FROM json_each(?) WHERE NOT instr(searched, value))",
@@ -118,7 +79,7 @@ class Catalogue:
             total, = connection.execute(f"SELECT count(*) FROM takes {where}", values).fetchone()
             rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM takes {where} ORDER BY {ORDERS[order]} "
                                       "LIMIT ? OFFSET ?", (*values, limit, offset))
-            return Found(tuple(map(_entry, rows)), total)
+            return Found(tuple(map(entries.entry_of, rows)), total)
         return self._with(ask)
 
     def roles(self) -> list[str]:
@@ -149,7 +110,7 @@ class Catalogue:
     def reread(self, *, report: Report = silent) -> list[str]:
         """The quick half of `refresh`: what is gone is left out, what is new or changed is read, nothing measured."""
         with self._reading:
-            there, known = _stamps(self.folder), self._with(_known)
+            there, known = entries.stamps(self.folder), self._with(_known)
             changed = [name for name, stamp in there.items() if known.get(name) != stamp]
             heard = {stamp[:2]: name for name, stamp in known.items()}  # a sound that has another name now is the same
             unread, faults = set(changed), []
@@ -160,20 +121,19 @@ class Catalogue:
                     rows += self._row(name, there[name], heard.get(there[name][:2]), faults)
                 unread -= {row[0] for row in rows}
                 self._with(_write, rows)
-            if gone := (known.keys() - there.keys()) | unread:
+            if gone := known.keys() - (there.keys() - unread):
                 self._with(_forget, gone)
             return faults
 
     def _row(self, name: str, stamp: Stamp, heard: str | None, faults: list[str]) -> list[tuple]:
         """The row of a take, none where its recipe cannot be read. heard : who has this sound in the index already."""
+        measured = self._with(_measured_of, heard) if heard else None
         try:
-            take = library.read(self.folder / name)
+            return [entries.row_of(library.read(self.folder / name), stamp, measured or UNMEASURED)]
         except StudioError as error:
             if (self.folder / name).is_file():  # else it went away just now
                 faults.append(str(error))
             return []
-        measured = self._with(_measured_of, heard) if heard else None
-        return [_row(take, stamp, *(measured or UNMEASURED))]
 
     def _measure(self, faults: list[str], report: Report) -> None:
         """Put length and words into the rows without; a sound that cannot be read stays listed, so that it can go."""
@@ -182,7 +142,7 @@ class Catalogue:
             name, role, left = unmeasured
             report(Progress("listening to the library", done, done + left, note=name))
             try:
-                measured = _measured(self.folder / name, role)
+                measured = entries.measured(self.folder / name, role)
             except StudioError as error:
                 if (self.folder / name).is_file():
                     faults.append(str(error))
@@ -269,59 +229,4 @@ def _next_unmeasured(connection: sqlite3.Connection) -> tuple[str, str, int] | N
 def _set_measured(connection: sqlite3.Connection, name: str, duration: float, words: str, level_db: float) -> None:
     with connection:
         connection.execute("UPDATE takes SET duration = ?, words = ?, level_db = ?, searched = searched || ? "
-                           "WHERE name = ?", (duration, words, level_db, _searched(*json.loads(words)), name))
-
-
-def _row(take: Take, stamp: Stamp, duration: float, words: str | None, level_db: float) -> tuple:
-    """A row of the table; `_entry` reads it back."""
-    settings = take.part("settings")
-    role, names = wording.role_of(take.prompt), []
-    if isinstance(settings.get("lora"), list):
-        names = [loras.split(str(lora))[0].stem for lora in settings["lora"]]
-    searched = _searched(take.title, take.prompt, take.note, role, take.path.stem, *names, *json.loads(words or "[]"))
-    return (take.path.name, take.title, take.prompt, role, json.dumps(names, ensure_ascii=False), take.seed,
-            str(settings.get("base", "")), stamp[0] / 1e9, duration, words, level_db, int(take.starred), take.note,
-            *stamp, searched)
-
-
-def _searched(*texts: str) -> str:
-    """Texts as they are searched: each word once, a blank before it."""
-    return "".join(f" {word}" for word in dict.fromkeys(_words(" ".join(texts))))
-
-
-def _entry(row: Sequence[Any]) -> Entry:
-    said = dict(zip(COLUMNS, row, strict=True))
-    said["loras"], said["words"] = (tuple(json.loads(said[name] or "[]")) for name in ("loras", "words"))
-    return Entry(**{**said, "starred": bool(said["starred"])})
-
-
-# ------------------------------------------------------------------------------------------------------------ the files
-def _stamps(folder: Path) -> dict[str, Stamp]:
-    """What the system says of each take's WAV and JSON."""
-    try:
-        files = {entry.name: entry for entry in os.scandir(folder) if entry.name.endswith((".wav", ".json"))}
-    except FileNotFoundError:
-        return {}  # nothing was ever generated
-    found = {}
-    for name, wav in files.items():
-        recipe = files.get(f"{name.removesuffix('.wav')}.json") if name.endswith(".wav") else None
-        if recipe is not None and not name.startswith("."):
-            try:
-                sound, words = wav.stat(), recipe.stat()
-            except FileNotFoundError:
-                continue  # it went away just now
-            found[name] = sound.st_mtime_ns, sound.st_size, words.st_mtime_ns, words.st_size
-    return found
-
-
-def _measured(path: Path, role: str) -> Measured:
-    """All that is measured of a sound."""
-    waveform, sample_rate = audio.read(path)
-    words = captions.measured_words(audio.to_mono(waveform), sample_rate, role)
-    return waveform.shape[-1] / sample_rate, json.dumps(words), loudness.matching_gain_db(waveform, sample_rate)
-
-
-def _words(text: str) -> list[str]:
-    """Words as they are compared: without case and accents; "F#1" is one."""
-    plain = unicodedata.normalize("NFKD", str(text).casefold())
-    return re.findall(r"(?:[^\W_]|#)+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+                           "WHERE name = ?", (duration, words, level_db, entries.searched(*json.loads(words)), name))

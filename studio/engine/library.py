@@ -128,7 +128,8 @@ def takes(folder: Path) -> list[Take]:
     found = []
     for path in Path(folder).glob("*.wav"):
         with contextlib.suppress(StudioError, FileNotFoundError):  # somebody else's, or gone since the folder was read
-            found.append((path.stat().st_mtime_ns, path, read(path)))
+            if not path.is_symlink():  # what lies elsewhere is no take of this folder
+                found.append((path.stat().st_mtime_ns, path, read(path)))
     return [take for _, _, take in sorted(found, key=lambda each: each[:2], reverse=True)]
 
 

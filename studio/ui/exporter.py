@@ -77,18 +77,24 @@ class Exporter:
             if not takes:
                 raise StudioError("no sounds are chosen; click one, or more with Ctrl, or export all that are found")
             yield [working(Progress("exporting", 0, len(takes))), gr.update(interactive=True), gr.update(visible=False)]
+            told, save = SAME, SAME
             for said, made in watched(lambda report: work(report, takes, settings), stop):
-                yield [said, SAME, SAME] if said else [*self._done(made, len(takes))]
+                if said:
+                    told = said
+                    yield [said, SAME, SAME]
+                else:
+                    told, save = self._done(made, len(takes))
         except StudioError as error:
             yield [note(str(error), tone="bad"), gr.update(interactive=False), SAME]
             raise
         finally:
             self._stops.pop(session, None)
-        yield [SAME, gr.update(interactive=False), SAME]
+        # all of it at once: of two answers that follow closely the page shows only the second
+        yield [told, gr.update(interactive=False), save]
 
     def _done(self, made: Path, count: int) -> list[Any]:
-        """What came of it, and where it lies."""
+        """What came of it and where it lies, and the button that saves a zip."""
         said = note(f"{count:,} sound{'s' * (count != 1)} exported.", [str(made)], tone="good")
         is_zip = made.suffix == ".zip"
         served = {"value": self.studio.served(made), "label": f"Save {made.name}"} if is_zip else {}
-        return [said, SAME, gr.update(visible=is_zip, **served)]
+        return [said, gr.update(visible=is_zip, **served)]

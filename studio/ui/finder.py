@@ -111,7 +111,7 @@ class Finder:
             answer = self.shown(place) if said["text"].startswith("listening") and not listed else [SAME] * 6
             listed = listed or answer[0] is not SAME  # all takes are there now; measuring them may take long
             yield [SAME, SAME, *answer[:3], said, *answer[4:]]
-        yield [*self._filters(place), *self.shown(place, faults)]
+        yield [*self._filters(place), *self._all(place, faults)]
 
     def search(self, request: gr.Request, text: str, role: str, lora: str, days: int, starred: bool, order: str,
                view: str) -> list[Any]:

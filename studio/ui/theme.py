@@ -5,6 +5,7 @@ import gradio as gr
 CSS = """
 .gradio-container { padding: 0 !important; max-width: none !important; }
 .gradio-container .main { padding: 8px 16px 8px !important; }
+.gradio-container .hide-container > .html-container { padding: 0; }
 #header { align-items: baseline; flex-wrap: wrap; gap: 2px 18px; }
 #header > * { flex: none; width: auto; min-width: 0; max-width: 100%; }
 #title { font-size: 17px; font-weight: 650; letter-spacing: 0.01em; white-space: nowrap; }
