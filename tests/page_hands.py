@@ -1,5 +1,6 @@
 """Hands for the page's tests: a small sound, and what a user does."""
 
+import base64
 import io
 import secrets
 from contextlib import contextmanager
@@ -120,3 +121,13 @@ def dragged(page, selector):
         document.querySelector(selector).dispatchEvent(drag);
         return Object.fromEntries(['DownloadURL', 'text/uri-list', 'text/plain'].map(
             kind => [kind, carried.getData(kind)])); }""", selector)
+
+
+def drop_file(page, path):
+    """Drop a file on the page, as from the system's file manager."""
+    page.evaluate("""async text => { const carried = new DataTransfer();
+        const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+        carried.items.add(new File([bytes], 'whatever name.wav', {type: 'audio/wav'}));
+        for (const kind of ['dragover', 'drop']) document.body.dispatchEvent(
+            new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true})); }""",
+                  base64.b64encode(path.read_bytes()).decode())

@@ -1,9 +1,8 @@
-import base64
 import io
 import urllib.request
 
 import soundfile
-from page_hands import HOSTILE, dragged, hear, no_markup, open_tab, pad, wait_for_tone, write
+from page_hands import HOSTILE, dragged, drop_file, hear, no_markup, open_tab, pad, wait_for_tone, write
 
 
 def make_quickly(page, served, **wanted):
@@ -120,12 +119,7 @@ def test_more_like_this_makes_others_with_the_same_settings_and_fresh_seeds(pads
 def test_a_dropped_sound_of_ours_restores_its_settings_and_a_foreign_one_says_why_not(still, served, tmp_path):
     page = still
     path = next(served.workspace.takes.glob("take_7_*.wav"))
-    page.evaluate("""async text => { const carried = new DataTransfer();
-        const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-        carried.items.add(new File([bytes], 'whatever name.wav', {type: 'audio/wav'}));
-        for (const kind of ['dragover', 'drop']) document.body.dispatchEvent(
-            new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true})); }""",
-                  base64.b64encode(path.read_bytes()).decode())
+    drop_file(page, path)
     page.wait_for_function("document.querySelector('#generate-note').innerText.includes('“take 7” are back')")
     assert page.input_value("#generate-prompt textarea, #generate-prompt input") == "take 7"
     foreign = tmp_path / f"{HOSTILE}.wav"

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 import soundfile
-from page_hands import HOSTILE, no_markup, open_tab, write
+from page_hands import HOSTILE, drop_file, no_markup, open_tab, write
 
 from studio.settings import GenerateSettings, MelSettings
 
@@ -221,6 +221,15 @@ def test_the_settings_of_a_take_fill_the_tab_generate(page, batch):
     assert page.input_value("#generate-prompt textarea, #generate-prompt input") == "808 kick, long"
     assert page.input_value("#generate-seed input[type=number]") == "4711"
     assert page.input_value("#generate-guidance input[type=number]") == "7.5"
+
+
+def test_a_sound_dropped_on_the_library_fills_the_tab_generate(page, batch):
+    take, = batch("a dropped clap", guidance=5.5)
+    look_for(page, batch.word, 1)
+    drop_file(page, take.path)
+    page.wait_for_function("document.querySelector('#generate-note')?.innerText.includes('“a dropped clap” are back')")
+    page.wait_for_selector("#generate-start", state="visible")
+    assert page.input_value("#generate-guidance input[type=number]") == "5.5"
 
 
 def test_more_like_this_makes_new_sounds_with_the_same_settings(page, served, batch):

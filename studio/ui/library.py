@@ -1,9 +1,12 @@
 """The tab Library: every sound that was kept, found again, marked, and taken to the DAW."""
 
+from pathlib import Path
+
 import gradio as gr
 
 from studio import presets
 from studio.settings import ExportSettings
+from studio.ui import engine
 from studio.ui.components.detail import Detail
 from studio.ui.components.note import Note, note
 from studio.ui.components.pads import Pads
@@ -23,6 +26,7 @@ DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "more")
 TYPED = dict(QUICK, trigger_mode="always_last")
 HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_limit=1)
 HINT = "Sounds that you look for appear here."
+RESTORE = "library-restore"  # where a sound or picture goes in that is dropped anywhere on the tab
 TO_GENERATE = "() => document.getElementById('tab-generate-button').click()"
 # The tab's controls are made when it first comes to the front, so that its button may be a moment away.
 AND_START = """() => { document.getElementById('tab-generate-button').click();
@@ -42,7 +46,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
                     said = Note(EMPTY, elem_id="library-note")
                 with gr.Column(scale=0, min_width=230):
                     pager = Pager(elem_id="library-pager")
-            pads = Pads([], actions=ACTIONS, elem_id="library-pads", hint=HINT)
+            pads = Pads([], actions=ACTIONS, elem_id="library-pads", hint=HINT, drop_into=RESTORE)
             rows = TakeRows(elem_id="library-rows", hint=HINT, visible="hidden")
             detail = Detail(None, actions=DETAIL, elem_id="library-detail",
                             hint="Play a sound to look at it closely.")
@@ -50,6 +54,8 @@ def build(studio: Studio, tab: gr.Tab) -> None:
             what = gr.Radio(label="Export", choices=[("chosen: 0", "chosen"), ("all found: 0", "found")],
                             value="chosen", interactive=True, elem_id="export-what")
             exported, form = _export(studio)
+            restore = gr.UploadButton("Settings from a sound or picture", file_types=[".wav", ".png", ".json"],
+                                      size="sm", elem_id=RESTORE)
     finder = Finder(studio)
     shown = [pads, rows, pager, said, what, detail]
     role, lora = asked[1:3]
@@ -59,7 +65,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
         event(told(finder.search), asked, shown, **TYPED)
     pager.turned(told(finder.turn), None, shown, **HEARD)
     _wire_takes(finder, pads, rows, detail, what, shown)
-    _wire_generate(studio, finder, detail)
+    _wire_generate(studio, finder, detail, restore)
     _wire_export(Exporter(studio, finder, form), what, exported, form)
 
 
@@ -116,8 +122,8 @@ def _wire_takes(finder: Finder, pads: Pads, rows: TakeRows, detail: Detail, what
     detail.revealed(told(finder.reveal), None, None, **QUEUED)
 
 
-def _wire_generate(studio: Studio, finder: Finder, detail: Detail) -> None:
-    """A take's settings into the controls of Generate, and more like it."""
+def _wire_generate(studio: Studio, finder: Finder, detail: Detail, restore: gr.UploadButton) -> None:
+    """Settings into the controls of Generate, of a take or of a file that was dropped, and more like a take."""
     controls, fill = studio.generate_form
 
     def reuse(event: gr.EventData) -> list:
@@ -126,6 +132,10 @@ def _wire_generate(studio: Studio, finder: Finder, detail: Detail) -> None:
     def more(event: gr.EventData) -> list:
         return fill(finder.take(event).recipe, fresh=True)
 
+    def dropped(path: str) -> list:
+        return fill(engine.library.recipe_of(Path(path)))
+
+    restore.upload(told(dropped), restore, controls, **QUEUED).success(None, None, None, js=TO_GENERATE)
     detail.reused(told(reuse), None, controls, **QUEUED).success(None, None, None, js=TO_GENERATE)
     detail.more(told(more), None, controls, **QUEUED).success(None, None, None, js=AND_START)
 
