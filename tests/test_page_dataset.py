@@ -250,8 +250,8 @@ def test_near_duplicates_are_marked_and_one_of_each_is_used(page, served):
     page.click(".sound .thumb")
     page.wait_for_selector(".sound_card .near .other")
     saved(page, lambda: page.click(".bar .one"))
-    assert sorted(name for name, shot in shots(served, "twice").items() if shot.enabled)[1:] == ["hat", "snare"]
-    assert sum(shot.enabled for shot in shots(served, "twice").values()) == 3
+    used = {name for name, shot in shots(served, "twice").items() if shot.enabled}
+    assert len(used) == 3 and {"hat", "snare"} < used  # and one of the two kicks
 
 
 def test_what_trimming_cut_is_told_seen_and_heard(page):

@@ -86,7 +86,7 @@ def test_sounds_are_found_by_any_of_their_words_and_filtered(page, batch):
     kick, snare, hat = batch("deep kick", "snare", "closed hat", lora=(f"kit {batch.word}.safetensors:0.5",))
     library.mark(hat, starred=True, note="for the Überraschung")
     look_for(page, batch.word, 3)
-    page.wait_for_selector(f"{GRID} .pad")
+    wait_for_many(page, f"{GRID} .pad", 3)
     assert ids(page, f"{GRID} .pad") == [take.path.name for take in (hat, snare, kick)]
     for text, expected in (("uberr", [hat]), ("dee", [kick]), ("kick snare", []), (HOSTILE, []),
                            ("", [hat, snare, kick])):

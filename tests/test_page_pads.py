@@ -124,7 +124,7 @@ def test_a_new_name_is_text_on_the_pad_and_a_file_name_in_the_folder(pads, serve
     page.wait_for_selector("#generate-pads .pad.chosen[data-id^='deep_']")  # chosen still
     assert page.inner_text("#generate-pads .pad.chosen .title") == f"deep {HOSTILE}"
     page.wait_for_selector("#generate-detail .detail[data-id^='deep_']")
-    assert [path.stem for path in served.workspace.takes.glob("deep_*")] == [
+    assert [path.stem for path in served.workspace.takes.glob("deep_alert*")] == [
         page.get_attribute("#generate-detail .detail", "data-id").removesuffix(".wav")] * 3
     page.fill("#generate-detail .name", "plain")
     page.keyboard.press("Enter")
