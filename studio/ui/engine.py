@@ -4,18 +4,26 @@
 """
 
 import importlib
+import sys
 import threading
 from types import ModuleType
 
 # with what these import, everything that a handler needs
-HEAVY = ("round_trip", "picture_batch", "preparation", "generation", "kit")
+HEAVY = ("devices", "round_trip", "picture_batch", "preparation", "generation", "kit")
+
+_importing = threading.RLock()  # transformers loads itself piece by piece, and two threads at it find half a module
 
 
 def __getattr__(name: str) -> ModuleType:
     """The module `studio.engine.<name>`."""
     if name.startswith("__"):
         raise AttributeError(name)
-    return importlib.import_module(f"studio.engine.{name}")
+    whole = f"studio.engine.{name}"
+    module = sys.modules.get(whole)
+    if module is not None and not getattr(module.__spec__, "_initializing", False):
+        return module  # without waiting for what another thread imports
+    with _importing:
+        return importlib.import_module(whole)
 
 
 def warm_up() -> None:
