@@ -130,6 +130,16 @@ def test_a_dropped_sound_of_ours_restores_its_settings_and_a_foreign_one_says_wh
     assert no_markup(page)
 
 
+def test_a_prompt_of_four_thousand_letters_makes_a_sound_and_a_readable_pad(still, served):
+    page = still
+    page.fill("#generate-prompt textarea, #generate-prompt input", (HOSTILE * 200)[:4000])
+    page.fill("#generate-count input", "1")
+    page.keyboard.press("Tab")
+    page.click("#generate-start")
+    page.wait_for_function("document.querySelector('#generate-note').innerText.startsWith('1 new sound')")
+    assert page.evaluate("document.documentElement.scrollWidth") == 1440 and no_markup(page)
+
+
 # ------------------------------------------------------------------------------------------------------- the layout
 def test_everything_is_seen_at_once_on_a_small_desktop_screen(still):
     page = still

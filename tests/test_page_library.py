@@ -278,6 +278,15 @@ def test_chosen_sounds_go_to_the_export_folder_and_all_found_into_a_zip(page, se
     assert page.input_value("#export-folder textarea, #export-folder input") == str(served.workspace.exports)
 
 
+def test_the_page_says_what_dragging_does_in_this_browser(browser, page):
+    open_tab(page, "Library")
+    page.wait_for_selector("#export-dragging .dragging")
+    windows = page.evaluate("navigator.userAgentData ? navigator.userAgentData.platform : navigator.platform")
+    said = page.inner_text("#export-dragging")
+    assert ("the file itself" in said) == windows.lower().startswith(("win", "mac"))
+    assert ("only its address" in said) != ("the file itself" in said)
+
+
 def test_an_export_of_nothing_says_what_to_do(page, batch):
     batch("kick")
     look_for(page, batch.word, 1)

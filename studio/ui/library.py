@@ -8,6 +8,7 @@ from studio import presets
 from studio.settings import ExportSettings
 from studio.ui import engine
 from studio.ui.components.detail import Detail
+from studio.ui.components.dragging import Dragging
 from studio.ui.components.note import Note, note
 from studio.ui.components.pads import Pads
 from studio.ui.components.pager import Pager
@@ -104,6 +105,7 @@ def _export(studio: Studio) -> tuple[list[gr.components.Component], Form]:
     gr.Textbox(label="The export folder", info=ADVICE, value=str(studio.workspace.exports), interactive=False,
                max_lines=2, buttons=["copy"], elem_id="export-folder")
     reveal = gr.Button("Reveal the export folder", size="md", elem_id="export-reveal")
+    Dragging(elem_id="export-dragging")
     said = Note(note(""), elem_id="export-note")
     return [preset, folder, start, archive, stop, reveal, said, save], form
 

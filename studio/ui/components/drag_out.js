@@ -8,3 +8,10 @@ function carry(transfer, urls, grabbed) {
   transfer.setData('text/uri-list', addresses.join('\r\n'));
   transfer.setData('text/plain', addresses.join('\n'));
 }
+
+// Whether a drag out of this browser brings a file and not an address: Chromium's kin, on Windows and macOS.
+function handsOverFiles() {
+  const agent = navigator.userAgentData;
+  const kin = agent ? agent.brands.some(each => each.brand === 'Chromium') : /Chrome\//.test(navigator.userAgent);
+  return kin && /^(win|mac)/i.test(agent ? agent.platform : navigator.platform);
+}
