@@ -1,6 +1,7 @@
 """The page that others are given: what they can call, and what that does to the owner's files."""
 
 import json
+import os
 import shutil
 import socket
 
@@ -17,6 +18,17 @@ from studio.workspace import Workspace
 
 PASSWORD = "a password"
 OWNERS = ("dataset-", "train-", "spectrogram-", "library-", "generate-base", "generate-device", "generate-restore")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache():
+    """Pages that are built here name their own cache for the whole process; the pages of other tests need theirs."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    yield
+    if before is None:
+        os.environ.pop("GRADIO_TEMP_DIR", None)
+    else:
+        os.environ["GRADIO_TEMP_DIR"] = before
 
 
 @pytest.fixture(scope="module")
