@@ -2,7 +2,7 @@
 // cuts it in two. The pieces are found again as the sensitivity moves, one request at a time.
 const root = element.querySelector('.slicer');
 const NUMBERS = 18;  // pixels at the top of the strip in which the numbers of the pieces stand
-let recording = null, pieces = [], from = 0, to = 0, playing = null, asking = false, wanted = null;
+let recording = null, pieces = [], from = 0, to = 0, playing = null;
 
 const bar = make(root, 'div', 'bar'), name = make(bar, 'span', 'name'), count = make(bar, 'span', 'count');
 const sensitivity = knob('sensitivity', 0, 1, 0.01, 'further right finds more beginnings');
@@ -28,21 +28,14 @@ function button(kind, words, title, act) {
 }
 
 // --------------------------------------------------------------------------------------------------- finding the pieces
-async function find() {
-  wanted = {token: recording.token, sensitivity: Number(sensitivity.value), gap_ms: Number(gap.value)};
-  if (asking) return;
-  asking = true;
-  try {
-    while (wanted) {
-      const asked = wanted;
-      wanted = null;
-      const answer = await server.pieces(asked);
-      if (answer.error) trigger('fault', {text: answer.error});
-      else if (recording && asked.token === recording.token) setPieces(answer.pieces);
-    }
-  } catch (error) {
-    trigger('fault', {text: 'The studio does not answer; is it still running?'});
-  } finally { asking = false; }
+const ask = latestWins(async asked => {
+  const answer = await server.pieces(asked);
+  if (answer.error) trigger('fault', {text: answer.error});
+  else if (recording && asked.token === recording.token) setPieces(answer.pieces);
+}, () => trigger('fault', {text: 'The studio does not answer; is it still running?'}));
+
+function find() {
+  ask({token: recording.token, sensitivity: Number(sensitivity.value), gap_ms: Number(gap.value)});
 }
 
 function setPieces(found) {

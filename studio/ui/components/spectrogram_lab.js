@@ -1,7 +1,6 @@
-// The picture is asked for while a slider moves, one request at a time and always with the latest values, so that
-// nothing queues up.
+// The picture follows the sliders (latest.js).
 const root = element.querySelector('.spectrogram_lab');
-let sound = null, mel = {}, wanted = null, asking = false;
+let sound = null, mel = {};
 
 function add(tag, kind, text) {
   const made = document.createElement(tag);
@@ -32,28 +31,17 @@ async function show(uri) {
   image = next;
 }
 
-async function ask(detail) {
-  wanted = detail;
-  if (asking) return;
-  asking = true;
-  try {
-    while (wanted) {
-      const asked = wanted;
-      wanted = null;
-      const answer = await server.preview({sound, mel: asked.mel, duration: asked.duration});
-      if (answer.image) await show(answer.image);
-      if (answer.mel) {
-        mel = answer.mel;
-        tell('lab:settled', {mel, duration: answer.duration, serial: asked.serial});
-      }
-      say(answer);
-      if (asked.serial) root.dataset.settled = asked.serial;
-      root.dataset.pictures = Number(root.dataset.pictures || 0) + (answer.image ? 1 : 0);
-    }
-  } catch (error) {
-    say({error: 'The picture could not be made; is the studio still running?'});
-  } finally { asking = false; }
-}
+const ask = latestWins(async asked => {
+  const answer = await server.preview({sound, mel: asked.mel, duration: asked.duration});
+  if (answer.image) await show(answer.image);
+  if (answer.mel) {
+    mel = answer.mel;
+    tell('lab:settled', {mel, duration: answer.duration, serial: asked.serial});
+  }
+  say(answer);
+  if (asked.serial) root.dataset.settled = asked.serial;
+  root.dataset.pictures = Number(root.dataset.pictures || 0) + (answer.image ? 1 : 0);
+}, () => say({error: 'The picture could not be made; is the studio still running?'}));
 
 function onMel(event) {
   if (!element.isConnected) { document.removeEventListener('lab:mel', onMel); return; }

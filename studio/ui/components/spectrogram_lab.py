@@ -17,6 +17,7 @@ class SpectrogramLab(Drawn):
     """
 
     drawing = "spectrogram_lab"
+    rooms = ("latest",)
 
     def __init__(self, *, preview: Callable[[dict], dict], **kwargs: Any) -> None:
         super().__init__(server_functions=[preview], **kwargs)
