@@ -5,6 +5,7 @@
 BASE   : a folder in StableDiffusionPipeline format; without one, the base that ships with the studio
 --work : where the classifier's own material lies; made there at the first call, a few minutes
 --real : a folder of real drums that the autoencoder is tried on
+--grid : where to draw a picture of takes beside synthesised sounds, a row a role
 """
 
 import argparse
@@ -14,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
@@ -27,7 +29,12 @@ from studio.settings import GenerateSettings, PrepareSettings
 ROOT = Path(__file__).resolve().parent.parent
 ODD_PROMPTS = ("", "qwxz blorf", "a dog in the rain")
 SHORT_ROLES = ("closed hat", "clave", "rim", "kick")
-STEPS = (4, 6, 8, 10, 15, 20, 30)
+STEPS = (4, 6, 8, 10, 12, 15, 20, 30)
+GUIDANCES = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
+SAMPLED = 60  # steps that are as good as any number
+PAIRS = 6  # takes with a negative prompt, and the same seeds without
+GRID = (6, 3)  # takes beside synthesised sounds, in the picture of a role
+DEFAULTS = GenerateSettings()
 
 
 def row(label: str, *values: object) -> None:
@@ -45,8 +52,8 @@ def named(base: models.Base, classifier: torch.nn.Module, held_out: Material, pl
           count: int) -> dict[str, Tensor]:
     """Does a prompt name the drum, and do seeds differ? Returns the pictures of each role."""
     right = judge.guesses(classifier, held_out.pixels) == held_out.roles
-    head(f"Roles: {count} takes each, 20 steps, guidance 3", "role", "named right", "classifier on material",
-         "spread dB", "of material dB", "ratio", "nearest two dB")
+    head(f"Roles: {count} takes each, {DEFAULTS.steps} steps, guidance {DEFAULTS.guidance:g}", "role", "named right",
+         "classifier on material", "spread dB", "of material dB", "ratio", "nearest two dB")
     drawn, sums = {}, torch.zeros(4)
     for number, role in enumerate(plan.roles):
         pixels, mine = judge.draw(base.pipeline, role, count), held_out.roles == number
@@ -79,6 +86,22 @@ def odd_prompts(base: models.Base, classifier: torch.nn.Module, plan: Plan) -> N
         dies = loud[:, :tenth].amax(1) - loud[:, -tenth:].amax(1) > 20
         heard = sorted({plan.roles[int(each)] for each in judge.guesses(classifier, pixels)})
         row(repr(prompt), dies.float().mean().item(), ", ".join(heard))
+
+
+def negatives(base: models.Base, plan: Plan) -> None:
+    """Does a negative prompt keep its word away? The same seeds with and without, by what the word means."""
+    head(f"Negative prompts, {PAIRS} seeds a role: share whose quantity moved away from the word", "kept away", "share",
+         "by role")
+    for scale in obedience.SCALES:
+        for word, sign in ((scale.under, 1), (scale.over, -1)):
+            shares = {}
+            for role in scale.roles:
+                plain, without = (scale.figure(judge.draw(base.pipeline, role, PAIRS, negative_prompt=negative),
+                                               plan.mel.range_db) for negative in ("", f"{word} {role}"))
+                moved = sign * (without - plain)
+                shares[role] = ((moved > 0).float() + 0.5 * (moved == 0)).mean().item()
+            row(word, sum(shares.values()) / len(shares), ", ".join(f"{role} {value:.2f}"
+                                                                    for role, value in shares.items()))
 
 
 def hiss(drawn: dict[str, Tensor], plan: Plan) -> None:
@@ -120,17 +143,49 @@ def pictures(folder: Path, plan: Plan) -> Tensor:
 
 
 def samplers(base: models.Base, classifier: torch.nn.Module, plan: Plan, count: int) -> None:
-    """Quality against steps, for each sampler: share of takes whose role is named right, and seconds for 8 takes."""
-    head(f"Samplers: share named right over all roles, {count} takes each", "sampler", *(f"{n} steps" for n in STEPS))
+    """Quality against steps for each sampler, and against guidance for the one that is the default.
+
+    Solvers of one equation all go to the same picture: the distance to that of 60 steps is what too few steps cost.
+    """
+    def drawn(steps: int, guidance: float = DEFAULTS.guidance) -> dict[int, Tensor]:
+        return {number: judge.draw(base.pipeline, role, count, steps=steps, guidance=guidance)
+                for number, role in enumerate(plan.roles)}
+
+    def right(pictures: dict[int, Tensor]) -> float:
+        named = [judge.guesses(classifier, pixels) == number for number, pixels in pictures.items()]
+        return torch.cat(named).float().mean().item()
+
+    best = torch.cat(list(drawn(SAMPLED).values())).float()
+    head(f"Samplers, {count} takes a role: share named right, and dB from the picture of {SAMPLED} steps (dpm++)",
+         "sampler", *(f"{n} steps" for n in STEPS))
     for name in ("dpm++", "unipc", "euler", "ddim"):
         base.use_scheduler(name)
-        shares = []
+        cells = []
         for steps in STEPS:
-            right = [(judge.guesses(classifier, judge.draw(base.pipeline, role, count, steps=steps)) == number).float()
-                     for number, role in enumerate(plan.roles)]
-            shares.append(torch.cat(right).mean().item())
-        row(name, *shares)
-    base.use_scheduler("dpm++")
+            pictures = drawn(steps)
+            off = (torch.cat(list(pictures.values())).float() - best).abs().mean().item() * plan.mel.range_db / 255
+            cells.append(f"{right(pictures):.1%}, {off:.2f}")
+        row(name, *cells)
+    base.use_scheduler(DEFAULTS.scheduler)
+    head(f"Guidance, {DEFAULTS.steps} steps", "guidance", "named right", "spread dB")
+    for guidance in GUIDANCES:
+        pictures = drawn(DEFAULTS.steps, guidance)
+        spreads = [judge.spread_db(pixels, plan.mel.range_db) for pixels in pictures.values()]
+        row(f"{guidance:g}", right(pictures), sum(spreads) / len(spreads))
+
+
+def grid(drawn: dict[str, Tensor], held_out: Material, plan: Plan, file: Path) -> None:
+    """Draw takes of each role beside synthesised sounds of it, in the colours of the studio."""
+    figure, axes = plt.subplots(len(plan.roles), sum(GRID), figsize=(9, 1.02 * len(plan.roles)), layout="constrained")
+    for number, role in enumerate(plan.roles):
+        made = held_out.pixels[held_out.roles == number][: GRID[1]]
+        for place, pixels in enumerate([*drawn[role][: GRID[0]], *made]):
+            axes[number, place].imshow(pixels, cmap="magma", vmin=0, vmax=255, aspect="auto")
+            axes[number, place].set(xticks=[], yticks=[])
+        axes[number, 0].set_ylabel(role, fontsize=7)
+    axes[0, 0].set_title("takes of the base", loc="left", fontsize=8)
+    axes[0, GRID[0]].set_title("synthesised, unseen", loc="left", fontsize=8)
+    figure.savefig(file, dpi=110)
 
 
 def speed(name: str) -> None:
@@ -174,8 +229,11 @@ def main(options: argparse.Namespace) -> None:
     vae(base, held_out, plan, options.real)
     drawn = named(base, classifier, held_out, plan, options.count)
     words(base, plan, max(4, options.count // 2))
+    negatives(base, plan)
     odd_prompts(base, classifier, plan)
     hiss(drawn, plan)
+    if options.grid:
+        grid(drawn, held_out, plan, options.grid)
     if options.samplers:
         samplers(base, classifier, plan, max(2, options.count // 4))
 
@@ -185,6 +243,7 @@ if __name__ == "__main__":
     parser.add_argument("base", nargs="?", default="embedded")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench-base")
     parser.add_argument("--real", type=Path)
+    parser.add_argument("--grid", type=Path)
     parser.add_argument("--count", type=int, default=16, help="takes a role")
     parser.add_argument("--samplers", action="store_true", help="the table of samplers and steps too")
     main(parser.parse_args())

@@ -34,8 +34,8 @@ from studio.settings import GenerateSettings, PrepareSettings, TrainSettings
 
 RATE = 44100
 SEGMENTS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # seconds
-SWEEP = {"rank": (2, 4, 8, 16), "targets": ("attention", "all"), "learning_rate": (0.0005, 0.001, 0.002, 0.004),
-         "steps": (50, 100, 200, 400)}
+SWEEP = {"rank": (4, 16), "targets": ("attention", "kohya"), "learning_rate": (0.0005, 0.002),
+         "steps": (75, 300)}
 COLUMNS = ("CPU seconds", "ratio", "held out", "unlike", "spread ÷ kit's", "copies", "takes")
 
 

@@ -10,7 +10,9 @@ from studio.engine.base import material
 from studio.engine.base.course import Budget, Course
 from studio.engine.base.plan import Plan
 from studio.progress import Progress, Report, silent
+from studio.settings import GenerateSettings
 
+DEFAULTS = GenerateSettings()  # what users get is what is judged
 VARIETY = 0.12  # of half the range of the picture, standard deviation: 5 dB where it spans 90
 LOUDEST_HISS = 0.4  # over black: -72 dB there
 
@@ -34,18 +36,19 @@ def classifier(work: Path, plan: Plan, steps: int = 3000, *, report: Report = si
 
     def loss_of(course: Course) -> Tensor:
         clips = torch.randint(len(learned.pixels), (64,), generator=course.dice)
-        guess = course.models["judge"](_elsewhere(_seen(learned.pixels[clips]), course.dice).to(course.device))
+        guess = course.models["judge"](elsewhere(seen(learned.pixels[clips]), course.dice).to(course.device))
         return nn.functional.cross_entropy(guess, learned.roles[clips].to(course.device))
 
     course.run(loss_of, work / "judge.pt", report=report)
     return course.models["judge"]
 
 
-def _seen(pixels: Tensor) -> Tensor:
+def seen(pixels: Tensor) -> Tensor:
+    """Pictures (n, rows, frames) uint8 as the classifier takes them."""
     return pixels[:, None].float() / 127.5 - 1
 
 
-def _elsewhere(pictures: Tensor, dice: torch.Generator) -> Tensor:
+def elsewhere(pictures: Tensor, dice: torch.Generator) -> Tensor:
     """Pictures in [-1, 1] as another room and microphone would give them: louder or softer, tilted, over a hiss.
 
     Without it a classifier names sounds by what only a synthesiser keeps constant.
@@ -61,15 +64,15 @@ def _elsewhere(pictures: Tensor, dice: torch.Generator) -> Tensor:
 def guesses(model: nn.Module, pixels: Tensor) -> Tensor:
     """(n,) role indices that the classifier reads in pictures (n, n_mels, n_frames) uint8."""
     device = next(model.parameters()).device
-    return torch.cat([model(_seen(part).to(device)).argmax(1).cpu() for part in pixels.split(64)])
+    return torch.cat([model(seen(part).to(device)).argmax(1).cpu() for part in pixels.split(64)])
 
 
-def draw(pipeline: StableDiffusionPipeline, prompt: str, count: int, *, steps: int = 20, guidance: float = 3.0,
-         seed: int = 0) -> Tensor:
+def draw(pipeline: StableDiffusionPipeline, prompt: str, count: int, *, negative_prompt: str = "",
+         steps: int = DEFAULTS.steps, guidance: float = DEFAULTS.guidance, seed: int = 0) -> Tensor:
     """`count` pictures (count, n_mels, n_frames) uint8 of a prompt, seeds counted up from `seed`."""
     dice = [torch.Generator().manual_seed(seed + number) for number in range(count)]
-    pictures = pipeline([prompt] * count, num_inference_steps=steps, guidance_scale=guidance, generator=dice,
-                        output_type="pt").images
+    pictures = pipeline([prompt] * count, negative_prompt=[negative_prompt] * count, num_inference_steps=steps,
+                        guidance_scale=guidance, generator=dice, output_type="pt").images
     return (pictures.float().mean(1) * 255).round().clamp(0, 255).to(torch.uint8).cpu()
 
 
