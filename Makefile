@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run setup test test-all lint bench bench-codec bench-base bench-real bench-lora screenshots base check clean
+.PHONY: run setup test test-all lint bench bench-codec bench-base bench-real bench-lora bench-train screenshots base check clean
 
 run: setup  ## start the studio in the browser
 	$(BIN)/python studio.py
@@ -42,6 +42,12 @@ bench-real: setup  ## real drums against a base: KITS=folder, and BASE=folder fo
 
 bench-lora: setup  ## how well a LoRA takes a kit: KIT=folder, and WITH="rank=4 --sweep --unlike folder …"
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_lora.py "$(KIT)" $(WITH)
+
+bench-transform: setup  ## sound to sound, seams of tracks and loops: SOUND=file
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_transform.py "$(SOUND)"
+
+bench-train: setup  ## how fast training is against a plain loop: WITH="--sd15 --device cuda" for a GPU
+	OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python tests/bench_train.py $(WITH)
 
 screenshots: setup  ## pictures of every tab, from the real studio, into docs/screens
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/screenshots.py

@@ -6,11 +6,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from studio.errors import StudioError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 LONGEST_STEM = 80  # characters; every file system takes 255 bytes, and a stem may be four bytes a character
 
@@ -20,12 +26,20 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
 
     Raises StudioError where the disk is full or the folder cannot be written.
     """
+    with whole(path) as beside:
+        write(beside)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` to be filled inside the block, as `write_whole` does; renamed at its end, not at a fault."""
     path = Path(path)
     # the suffix stays last, because soundfile and Pillow choose the format by it
     beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
+        yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         beside.replace(path)
@@ -34,7 +48,24 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
     finally:
         with contextlib.suppress(OSError):  # a parent that is no folder, a name too long: told above
             beside.unlink(missing_ok=True)
-    return path
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time: the others wait here. The system frees the lock of a process that dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        if sys.platform == "win32":
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if sys.platform == "win32":
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 
 def write_json(path: Path, data: Any) -> Path:

@@ -1,197 +1,124 @@
-"""Training in a process of its own, its state on disk: start, watch, stop, resume, find again.
+"""Training in a process of its own: start, queue, resume, throw away, and what happens inside the process.
 
-A run is a folder, and the folder is the only truth: whoever reads it (a reloaded page, a second tab, the studio
-after a restart, the command line) sees the same run.
-
-    settings.json   what to do: dataset, TrainSettings, where the LoRA shall also go
-    process.json    who does it: process id and its start time, so that a recycled id fools nobody
-    events.jsonl    what happened, a line each
-    stop            there once somebody asked for a stop
-    log.txt         what the process printed
-    checkpoints/  lora.safetensors
+Whatever is known of a run lies in its folder (see runs.py). One run is at work at a time in a folder of runs; one that
+is started meanwhile waits there and is started by the process that ends, whether or not a page is open.
 """
 
+import contextlib
+import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from studio.errors import Cancelled, StudioError
-from studio.files import read_json, write_json, write_whole
+from studio.files import cure, locked, read_json, reason, sha1_of, unused, write_json, write_whole
 from studio.knobs import as_dict, from_dict
-from studio.progress import Progress
+from studio.progress import INNER, Progress
+from studio.runs import LAST_WORDS, Run, latest, running, runs
 from studio.settings import TrainSettings
+from studio.story import Estimate
+
+__all__ = ["Run", "latest", "running", "runs"]  # of runs.py, for who starts and follows one
 
 ROOT = Path(__file__).resolve().parent.parent
-ENDS = ("done", "stopped", "failed")
-WATCH_EVERY = 0.2  # seconds between two looks into the run folder
-LAST_WORDS = 300  # characters of a crashed process's log that are shown
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What a run's folder says now."""
-
-    status: str  # "starting", "running", "stopping", "done", "stopped" or "failed"
-    stage: str
-    step: int
-    total: int
-    losses: tuple[tuple[int, float], ...]
-    note: str
-    error: str
-    lora: Path | None
-    seconds_left: float | None
-    settings: Mapping[str, Any]
-
-    @property
-    def active(self) -> bool:
-        """Whether its process is still at work."""
-        return self.status not in ENDS
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training run, by its folder."""
-
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """What the user called it."""
-        return self.folder.name
-
-    def events(self) -> list[dict[str, Any]]:
-        """All that happened so far; a line that is just being written is left for the next look."""
-        try:
-            lines = (self.folder / "events.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines]
-
-    def alive(self) -> bool:
-        """Whether the process that was started for this run still works."""
-        path = self.folder / "process.json"
-        if not path.is_file():
-            return False
-        mark = read_json(path)
-        try:
-            process = psutil.Process(mark["pid"])
-            return process.create_time() == mark["started"] and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-    def state(self) -> RunState:
-        """What the folder says now; a process that vanished without a last word counts as failed."""
-        alive = self.alive()  # asked before the events are read: a last word written in between is seen
-        events = self.events()
-        last = events[-1] if events else {}
-        trained = [event for event in events if event.get("stage") == "train"]
-        lora = self.folder / "lora.safetensors"
-        status, error = last.get("status", ""), last.get("error", "")
-        if not status and alive:
-            status = "stopping" if (self.folder / "stop").exists() else "running" if trained else "starting"
-        elif not status:
-            status, error = "failed", f"{self.name}: the training process ended unexpectedly; {self._last_words()}"
-        settings = self.folder / "settings.json"
-        return RunState(
-            status=status, stage=last.get("stage", ""), step=trained[-1]["step"] if trained else 0,
-            total=trained[-1]["total"] if trained else 0, note=last.get("note", ""), error=error,
-            losses=tuple((event["step"], event["values"]["loss"]) for event in trained),
-            lora=lora if lora.is_file() else None, seconds_left=_seconds_left(trained) if alive else None,
-            settings=read_json(settings) if settings.is_file() else {})
-
-    def settings(self) -> TrainSettings:
-        """The settings that it was started with."""
-        return from_dict(TrainSettings, read_json(self.folder / "settings.json")["train"], where=self.name)
-
-    def stop(self) -> None:
-        """Ask the run to finish its step, save, and hand over the file."""
-        if self.folder.is_dir():
-            (self.folder / "stop").touch()
-
-    def wait(self, on_event: Callable[[Mapping[str, Any]], None]) -> RunState:
-        """Follow the run until it ends, telling each event once; returns its last state."""
-        told = 0
-        while True:
-            alive = self.alive()
-            events = self.events()
-            for event in events[told:]:
-                on_event(event)
-            told = len(events)
-            if not alive:
-                return self.state()
-            time.sleep(WATCH_EVERY)
-
-    def _last_words(self) -> str:
-        log = self.folder / "log.txt"
-        words = log.read_text(encoding="utf-8", errors="replace").strip() if log.is_file() else ""
-        said = f"it said: …{words[-LAST_WORDS:]}" if words else "it said nothing"
-        return f"{said} Resume it from its last checkpoint.".replace("\n", " ")
-
-
-def _seconds_left(trained: list[dict[str, Any]]) -> float | None:
-    """By the pace of the last steps."""
-    recent = trained[-20:]
-    if len(recent) < 2:
-        return None
-    pace = (recent[-1]["time"] - recent[0]["time"]) / (recent[-1]["step"] - recent[0]["step"])
-    return pace * (recent[-1]["total"] - recent[-1]["step"])
-
-
-def runs(folder: Path) -> list[Run]:
-    """The runs in a folder, newest first."""
-    found = [path.parent for path in Path(folder).glob("*/settings.json")]
-    return [Run(path) for path in sorted(found, key=lambda path: (path / "settings.json").stat().st_mtime_ns,
-                                         reverse=True)]
-
-
-def running(folder: Path) -> Run | None:
-    """The run at work in a folder, if any."""
-    return next((run for run in runs(folder) if run.alive()), None)
-
-
-def latest(folder: Path) -> Run | None:
-    """The run that was started last."""
-    return next(iter(runs(folder)), None)
+LOCK = ".queue.lock"  # in a folder of runs: who starts one holds it
+OF_ONE_RUN = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE",
+              "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR", "MASTER_PORT")  # what a run of many processes is told
 
 
 def start_training(dataset: Path, settings: TrainSettings, run_folder: Path, *, out: Path | None = None,
                    resume: bool = False) -> Run:
     """Start a training in a process of its own, which goes on when this one ends.
 
+    Where another one is at work in the same folder of runs, it waits for its turn in the queue.
+
     run_folder : its folder; a new run needs one that does not exist, `resume` one that does
     out        : where the finished LoRA is copied to as well
-    Raises StudioError where a training runs already in the same place, or the dataset is not there.
+    Raises StudioError where the dataset is not there, or the run folder is not as it has to be.
     """
     run = Run(Path(run_folder).resolve())
-    busy = running(run.folder.parent)
-    if busy:
-        raise StudioError(f"{busy.name}: is still training; wait for its end or stop it first")
     if not (Path(dataset) / "metadata.jsonl").is_file():
         raise StudioError(f"{dataset}: is no dataset; prepare sounds into it first")
+    if run.queued or run.alive():
+        raise StudioError(f"{run.name}: is still training or waits for it; stop it first, or choose another name")
     if run.folder.exists() and not resume:
         raise StudioError(f"{run.folder}: a run of this name exists; choose another name, or resume it")
-    if resume and not (run.folder / "checkpoints").is_dir():
+    if resume and not run.resumable():
         raise StudioError(f"{run.folder}: holds no checkpoint to resume from; train without resume")
-    write_json(run.folder / "settings.json", {
-        "version": 1, "dataset": str(Path(dataset).resolve()), "train": as_dict(settings), "resume": resume,
-        "out": str(Path(out).resolve()) if out else ""})
+    return _enqueue(run, {"version": 1, "dataset": str(Path(dataset).resolve()), "train": as_dict(settings),
+                          "resume": resume, "out": str(Path(out).resolve()) if out else ""})
+
+
+def resume(run: Run) -> Run:
+    """Go on with a run that ended, from its last checkpoint, or from the beginning where there is none yet.
+
+    Raises StudioError where it is at work or waits, and where its dataset is gone.
+    """
+    plan = read_json(run.folder / "settings.json")
+    dataset = Path(plan["dataset"])
+    if not (dataset / "metadata.jsonl").is_file():
+        raise StudioError(f"{dataset}: the dataset of {run.name} is gone; prepare the same sounds into it again")
+    if run.queued or run.alive():
+        raise StudioError(f"{run.name}: has not ended yet; wait a moment, or stop it first")
+    return _enqueue(run, plan | {"resume": run.resumable()})
+
+
+def _enqueue(run: Run, plan: Mapping[str, Any]) -> Run:
+    write_json(run.folder / "settings.json", dict(plan))
     (run.folder / "stop").unlink(missing_ok=True)
-    if resume:
-        _tell(run.folder, {"stage": "resume"})  # the last word of the run before is no longer the last
+    if (run.folder / "events.jsonl").exists():
+        run.tell({"stage": "resume"})  # the last word of the process before is no longer the last
+    (run.folder / "queued").touch()
+    advance(run.folder.parent)
+    return run
+
+
+# ------------------------------------------------------------------------------------------------------- the queue
+def queue(folder: Path) -> list[Run]:
+    """The runs that wait for their turn, the first one first."""
+    waiting = []
+    for run in runs(folder):
+        try:
+            waiting.append(((run.folder / "queued").stat().st_mtime_ns, run))
+        except FileNotFoundError:
+            continue
+    return [run for _, run in sorted(waiting, key=lambda each: each[0])]
+
+
+def advance(folder: Path, *, ending: Run | None = None) -> Run | None:
+    """Start the run of a folder whose turn it is: the one that waits longest, once none is at work; None where none is.
+
+    ending : the run whose process asks, as the last thing that it does
+    """
+    if not queue(folder):
+        return None
+    with locked(folder / LOCK):
+        if running(folder, apart_from=ending):
+            return None
+        for run in queue(folder):
+            try:
+                _start_process(run)
+                return run
+            except (StudioError, OSError) as error:  # one that cannot be started is not in the way of the next
+                run.tell({"status": "failed", "error": f"{run.name}: could not be started ({error})"})
+            finally:
+                (run.folder / "queued").unlink(missing_ok=True)
+        return None
+
+
+def _start_process(run: Run) -> None:
+    settings = run.settings()
     with (run.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(_command(run.folder, settings), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=log, env=_environment(settings), start_new_session=True)
     write_json(run.folder / "process.json", {"pid": process.pid, "started": psutil.Process(process.pid).create_time()})
-    return run
 
 
 def _command(folder: Path, settings: TrainSettings) -> list[str]:
@@ -205,13 +132,81 @@ def _command(folder: Path, settings: TrainSettings) -> list[str]:
 def _environment(settings: TrainSettings) -> dict[str, str]:
     """Threads that leave the page alive: spinning threads of two processes on few cores collapse each other."""
     threads = max(1, (os.cpu_count() or 1) // 2 // settings.processes)
-    return os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE",
+    ours = {name: value for name, value in os.environ.items()
+            if name not in OF_ONE_RUN and not name.startswith("TORCHELASTIC")}  # a run that ends starts the next
+    return ours | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE",
                          "PYTORCH_ENABLE_MPS_FALLBACK": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def measure(dataset: Path, settings: TrainSettings) -> Estimate:
+    """What a training would take, from a few real steps in a process of its own; nothing of them is kept.
+
+    Raises StudioError as the training would before its first step.
+    """
+    plan = {"dataset": str(Path(dataset).resolve()), "train": as_dict(settings)}
+    told = subprocess.run([sys.executable, "-m", "studio.jobs"], input=json.dumps(plan), capture_output=True,
+                          cwd=ROOT, env=_environment(settings), encoding="utf-8", errors="replace", check=False)
+    try:
+        found = json.loads(told.stdout.strip().rpartition("\n")[2])
+    except ValueError as error:
+        raise StudioError(f"the measuring ended unexpectedly; it said: …{told.stderr.strip()[-LAST_WORDS:]} "
+                          "Start the training, whose log says more") from error
+    if "error" in found:
+        raise StudioError(found["error"])
+    return Estimate(**found)
+
+
+# -------------------------------------------------------------------------------------------- what becomes of a run
+def throw_away(run: Run, trash: Path) -> Path:
+    """Move an ended run with all that is in it into the trash folder; returns where it is, for `bring_back`.
+
+    LoRAs that it handed over stay where they are. Raises StudioError where it has not ended or cannot be moved.
+    """
+    if run.queued or run.alive():
+        raise StudioError(f"{run.name}: has not ended; stop it first, then throw it away")
+    return _moved(run.folder, unused(Path(trash) / run.name))
+
+
+def bring_back(thrown: Path, folder: Path) -> Run:
+    """Undo `throw_away`: the run is back in its folder of runs, under its name where that is still free."""
+    return Run(_moved(thrown, unused(Path(folder) / thrown.name)))
+
+
+def _moved(folder: Path, to: Path) -> Path:
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, to)
+    except OSError as error:
+        raise StudioError(f"{folder}: could not be moved to {to.parent} ({reason(error)}); {cure(error)}") from error
+    return to
+
+
+def lora_of(run: Run, folder: Path, *, best: bool = False) -> Path:
+    """The LoRA of a run as a file in the folder of LoRAs, copied there where it is not yet.
+
+    best : that of its best step, instead of its last
+    Raises StudioError where there is none.
+    """
+    state = run.state()
+    made, name = state.lora, run.name
+    if best:
+        made, name = run.folder / "best.safetensors", f"{run.name}_step_{state.best_step}"
+    elif (out := Path(state.settings.get("out") or ".")).is_file() and out.parent == Path(folder).resolve():
+        return out
+    if made is None or not made.is_file():
+        raise StudioError(f"{run.name}: has made no LoRA yet; let it train for a while")
+    path = Path(folder) / f"{name}.safetensors"
+    if path.exists() and sha1_of(path) != sha1_of(made):
+        path = unused(path)
+    return path if path.exists() else write_whole(path, lambda beside: shutil.copyfile(made, beside))
 
 
 # ----------------------------------------------------------------------------------------- inside the process
 def work(folder: Path) -> None:
-    """Do what a run folder's settings.json says, and write down what happens."""
+    """Do what a run folder's settings.json says, and write down what happens.
+
+    Raises the StudioError that ended it, once that is written down.
+    """
     from studio.engine.training import train  # here, because the page reads runs without loading torch
 
     plan = read_json(folder / "settings.json")
@@ -219,35 +214,71 @@ def work(folder: Path) -> None:
 
     def tell(event: dict[str, Any]) -> None:
         if main:
-            _tell(folder, event)
+            Run(folder).tell(event)
 
     def report(progress: Progress) -> None:
-        tell({"stage": progress.stage, "step": progress.step, "total": progress.total, "note": progress.note,
-              "values": dict(progress.values)})
+        if progress.stage not in INNER:
+            tell({"stage": progress.stage, "step": progress.step, "total": progress.total, "note": progress.note,
+                  "values": dict(progress.values)})
         if (folder / "stop").exists():
             raise Cancelled
 
     try:
-        lora = train(Path(plan["dataset"]), from_dict(TrainSettings, plan["train"]), folder, resume=plan["resume"],
-                     report=report)
-        _hand_over(lora, plan)
-        tell({"status": "done"})
-    except Cancelled:
-        _hand_over(folder / "lora.safetensors", plan)
-        tell({"status": "stopped"})
+        end = "done"
+        try:
+            train(Path(plan["dataset"]), from_dict(TrainSettings, plan["train"]), folder, resume=plan["resume"],
+                  report=report)
+        except Cancelled:
+            end = "stopped"
+        if main:
+            _hand_over(folder / "lora.safetensors", plan)
+        tell({"status": end})
     except StudioError as error:
         tell({"status": "failed", "error": str(error)})
-        sys.exit(2)
+        raise
     except Exception as error:  # the last word of a process that nobody watches; the whole story is in log.txt
         tell({"status": "failed", "error": f"{type(error).__name__}: {error}; the whole story is in "
                                            f"{folder / 'log.txt'}"})
         raise
 
 
-def _tell(folder: Path, event: dict[str, Any]) -> None:
-    """Add a line to the run's events."""
-    with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"time": time.time()} | event) + "\n")
+def _measure_here() -> None:
+    """The other end of `measure`: a plan on standard input, the figures or the fault as the last line of the output."""
+    from studio.engine.training import estimate
+
+    plan = json.load(sys.stdin)
+    try:
+        told = dataclasses.asdict(estimate(Path(plan["dataset"]), from_dict(TrainSettings, plan["train"])))
+    except StudioError as error:
+        told = {"error": str(error)}
+    sys.stdout.write(f"\n{json.dumps(told)}\n")
+
+
+def launched() -> bool:
+    """Whether this process is one of several that a launcher started: `accelerate launch`, torchrun, srun."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def work_here(dataset: Path, settings: TrainSettings, run_folder: Path, *, out: Path, resume: bool) -> Run | None:
+    """Train in this process and its siblings. The first one keeps the run folder and returns it, the others None.
+
+    Raises the StudioError that ended it.
+    """
+    from studio.engine.training import train
+
+    run = Run(Path(run_folder).resolve())
+    if os.environ["RANK"] != "0":
+        with contextlib.suppress(Cancelled):  # the first one tells
+            train(Path(dataset), settings, run.folder, resume=resume)
+        return None
+    write_json(run.folder / "settings.json", {"version": 1, "dataset": str(Path(dataset).resolve()), "resume": resume,
+                                              "train": as_dict(settings), "out": str(Path(out).resolve())})
+    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    (run.folder / "stop").unlink(missing_ok=True)
+    if resume:
+        run.tell({"stage": "resume"})
+    work(run.folder)
+    return run
 
 
 def _hand_over(lora: Path, plan: Mapping[str, Any]) -> None:
@@ -257,4 +288,13 @@ def _hand_over(lora: Path, plan: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    if len(sys.argv) == 1:
+        _measure_here()
+        sys.exit()
+    try:
+        work(Path(sys.argv[1]))
+    except StudioError:  # told in the run's events
+        sys.exit(2)
+    finally:  # whatever became of it, the turn is the next one's
+        if os.environ.get("RANK", "0") == "0":
+            advance(Path(sys.argv[1]).parent, ending=Run(Path(sys.argv[1])))

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+INNER = ("denoise", "decode")  # stages inside the making of one sound: too many to be kept
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -4,176 +4,16 @@ A field's `metadata` feeds the slider, the flag, the presets' check and the docs
 `__post_init__` refuses what cannot work, in one sentence: the field, the value, the cure.
 """
 
-import dataclasses
-import math
 from dataclasses import dataclass
 
-from studio import bands
 from studio.errors import StudioError
 from studio.knobs import check, knob
+from studio.mel_settings import DECODER_ONLY, MelSettings
 
-DECODER_ONLY = frozenset({"decoder", "overshoot", "iterations", "momentum", "seed"})  # mel settings of no picture
+__all__ = ["DECODER_ONLY", "ExportSettings", "GenerateSettings", "MelSettings", "MorphSettings", "OneShot",
+           "PrepareSettings", "TrainSettings", "TransformSettings"]
 
-
-@dataclass(frozen=True)
-class MelSettings:
-    """How a sound becomes a mel spectrogram picture and comes back. The defaults are the embedded base's 128×128."""
-
-    sample_rate: int = knob(44100, "How high the sound can go: up to half of this many samples per second.", unit="Hz",
-                            low=8000, high=192000, step=50, group="Size and length")
-    n_mels: int = knob(128, "Height of the picture: more rows tell close pitches apart.", unit="rows", low=8, high=1024,
-                       step=8, group="Size and length")
-    n_frames: int = knob(128, "Width of the picture: more columns follow fast changes.", unit="columns", low=8,
-                         high=4096, step=8, group="Size and length")
-    hop_length: int = knob(347, "Steps in time: shorter ones keep attacks crisp but hold less sound.", unit="samples",
-                           low=8, high=8192, step=1, group="Size and length")
-    stereo: bool = knob(False, "Both sides in one picture, as colours; off mixes them into a grey one.",
-                        group="Size and length")
-    whole: bool = knob(False, "The picture is as wide as the sound is long, instead of n_frames.", advanced=True,
-                       group="Size and length")
-    n_fft: int = knob(1536, "Longer slices hear pitch better and smear the attack.", unit="samples", low=64, high=32768,
-                      step=2, group="Pitch against attack")
-    win_length: int = knob(0, "Listens to a shorter part of each slice, for crisper attacks; 0 takes all of it.",
-                           unit="samples", low=0, high=32768, step=2, advanced=True, group="Pitch against attack")
-    bass_n_fft: int = knob(0, "A longer slice for the bass alone, which keeps its pitch; 0 uses one slice for all.",
-                           unit="samples", low=0, high=32768, step=2, advanced=True, group="Pitch against attack")
-    bass_hz: float = knob(500.0, "Below this the bass slice is used: higher gives a steadier and softer bass.",
-                          unit="Hz", low=20, high=5000, step=10, advanced=True, group="Pitch against attack")
-    bass_rows: int = knob(24, "Rows at the bottom of the picture that show the bass by the bass slice.", unit="rows",
-                          low=4, high=256, step=4, advanced=True, group="Pitch against attack")
-    f_min: float = knob(0.0, "Nothing below this is kept: raise it to drop rumble.", unit="Hz", low=0, high=20000,
-                        step=1, group="Bass to treble")
-    f_max: float = knob(20000.0, "Nothing above this is kept: lower is duller, with finer rows for the rest.",
-                        unit="Hz", low=100, high=96000, step=50, group="Bass to treble")
-    mel_scale: str = knob("linear-log",
-                          "How rows share out the pitches: linear-log suits drums; htk and slaney are the classics.",
-                          choices=("linear-log", "htk", "slaney"), group="Bass to treble")
-    split_hz: float = knob(500.0, "linear-log only: up to here every Hz gets the same room, above it every octave.",
-                           unit="Hz", low=20, high=20000, step=10, advanced=True, group="Bass to treble")
-    norm: str = knob("mean",
-                     "What a row holds of its band: the mean, the sum (none), or the sum by its width (slaney).",
-                     choices=("mean", "none", "slaney"), advanced=True, group="Bass to treble")
-    power: float = knob(2.0, "2 adds up energy inside a row, so that loud partials win; 1 adds up amplitude.", low=0.5,
-                        high=4, step=0.5, advanced=True, group="Loudness")
-    window: str = knob("hann",
-                       "Shape of a slice: blackman is cleaner and blurs more; hann is right unless you know why not.",
-                       choices=("hann", "hamming", "blackman", "bartlett", "kaiser"), advanced=True,
-                       group="Analysis window")
-    normalized: bool = knob(True, "Keeps levels the same whatever the window's length.", advanced=True,
-                            group="Analysis window")
-    center: bool = knob(True, "A column looks at its middle (on) or begins at its time (off).", advanced=True,
-                        group="Analysis window")
-    pad_mode: str = knob("constant", "What stands beyond the ends: silence (constant) or the sound mirrored (reflect).",
-                         choices=("constant", "reflect"), advanced=True, group="Analysis window")
-    pad: int = knob(512, "Silence put before the sound, so that the attack gets columns of its own.", unit="samples",
-                    low=0, high=16384, step=1, advanced=True, group="Analysis window")
-    intensity: str = knob("decibels", "How loudness becomes brightness: evenly in decibels, or as a root.",
-                          choices=("decibels", "root"), advanced=True, group="Loudness")
-    range_db: float = knob(90.0, "More keeps quiet tails from going black; less draws the loud parts finer.",
-                           unit="dB", low=20, high=140, step=1, group="Loudness")
-    root: float = knob(0.25, "Root only: lower lifts the quiet parts out of the dark.", low=0.05, high=1, step=0.05,
-                       advanced=True, group="Loudness")
-    inverted: bool = knob(False, "Loud is dark on white, as Riffusion drew it; sounds the same.", advanced=True,
-                          group="Loudness")
-    decoder: str = knob("bands",
-                        "bands fits the rows as they are; griffin-lim is the classic road, duller and noisier.",
-                        choices=("bands", "griffin-lim"), advanced=True, group="Back to sound")
-    overshoot: float = knob(1.0, "How far each round goes for the picture; 1.2 is quicker where columns overlap much.",
-                            low=0.5, high=1.25, step=0.05, advanced=True, group="Back to sound")
-    iterations: int = knob(120, "Rounds of the decoder: more is closer to the picture and takes longer.", low=1,
-                           high=2000, step=1, group="Back to sound")
-    momentum: float = knob(0.99,
-                           "How far each round leans forward: more gets there sooner; 0 is the plain Griffin-Lim.",
-                           low=0, high=1.2, step=0.01, advanced=True, group="Back to sound")
-    seed: int = knob(0, "Start of the decoder's noise: same seed, same samples.", low=0, high=2**31 - 1, step=1,
-                     advanced=True, group="Back to sound")
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.f_max > self.sample_rate / 2:
-            raise StudioError(f"f_max is {self.f_max:g} Hz, above half of sample_rate {self.sample_rate}; "
-                              f"give at most {self.sample_rate / 2:g}")
-        if self.f_min >= self.f_max:
-            raise StudioError(f"f_min is {self.f_min:g} Hz, not below f_max {self.f_max:g}; lower f_min")
-        if self.win_length > self.n_fft:
-            raise StudioError(f"win_length is {self.win_length}, longer than n_fft {self.n_fft}; "
-                              f"give at most {self.n_fft}, or 0 for all of it")
-        if self.hop_length > (self.win_length or self.n_fft) // 2:
-            raise StudioError(f"hop_length is {self.hop_length}, over half of the window "
-                              f"({self.win_length or self.n_fft}), which leaves gaps; lower it or raise n_fft")
-        if 0 < self.bass_n_fft <= self.n_fft:
-            raise StudioError(f"bass_n_fft is {self.bass_n_fft}, not longer than n_fft {self.n_fft}; "
-                              "raise it, or give 0 to use one slice for all")
-        if self.rows_of_bass > self.n_mels // 2:
-            raise StudioError(f"bass_rows is {self.bass_rows}, over half of n_mels {self.n_mels}; lower it")
-        if self.samples < 1:
-            raise StudioError(f"pad is {self.pad}, which leaves no room for a sound in {self.n_frames} columns; "
-                              "lower pad or raise n_frames")
-        self._refuse_empty_rows("n_mels", self.band_edges_hz, self.n_fft)
-        self._refuse_empty_rows("bass_rows", self.bass_edges_hz, self.bass_n_fft)
-
-    def _refuse_empty_rows(self, rows: str, edges: tuple[float, ...], n_fft: int) -> None:
-        for row in range(len(edges) - 2):
-            bin_hz = self.sample_rate / n_fft
-            first_bin = math.floor(edges[row] / bin_hz) + 1  # the first one strictly inside the triangle
-            if first_bin * bin_hz >= edges[row + 2] and not (row == 0 and self.norm == "mean"):
-                name = "n_fft" if rows == "n_mels" else "bass_n_fft"
-                raise StudioError(f"{rows} is {getattr(self, rows)}, too fine for {name} {n_fft}: row {row} near "
-                                  f"{edges[row + 1]:.0f} Hz would be empty; lower {rows} or raise {name}")
-
-    @property
-    def samples(self) -> int:
-        """Length of the sound in the picture, without the silence before it."""
-        return (self.n_frames - 1) * self.hop_length - self.pad
-
-    @property
-    def duration(self) -> float:
-        """Length of the sound in the picture, in seconds."""
-        return self.samples / self.sample_rate
-
-    @property
-    def rows_of_bass(self) -> int:
-        """How many of the lowest rows show the bass a second time, by the longer slice; 0 where there is none."""
-        return self.bass_rows if self.bass_n_fft else 0
-
-    @property
-    def band_edges_hz(self) -> tuple[float, ...]:
-        """The corners of the triangles above the bass rows: row i rises from edge i, peaks at i + 1, ends at i + 2."""
-        rows = self.n_mels - self.rows_of_bass
-        if self.mel_scale != "linear-log":
-            return bands.mel_edges(self.mel_scale, rows, self.f_min, self.f_max)
-        return bands.linear_log_edges(rows, self.f_min, self.f_max, self.split_hz, self.sample_rate / self.n_fft)
-
-    @property
-    def bass_edges_hz(self) -> tuple[float, ...]:
-        """The corners of the bass rows' triangles, evenly spaced; () where there are none."""
-        return bands.linear_edges(self.rows_of_bass, self.f_min, self.bass_hz) if self.rows_of_bass else ()
-
-    def for_duration(self, duration: float) -> "MelSettings":
-        """The same picture over another length: the hop that fills it. `duration` in seconds, rounded up to a hop.
-
-        Where columns come to lie so far apart that slices would leave gaps, the slices grow with them.
-        """
-        hop = math.ceil((duration * self.sample_rate + self.pad) / (self.n_frames - 1))
-        wider = max(1.0, 3 * hop / (self.win_length or self.n_fft))  # a third of a slice still overlaps well
-
-        def slice_of(samples: int) -> int:
-            return 2 * math.ceil(samples * wider / 2)
-
-        return dataclasses.replace(self, hop_length=hop, n_fft=slice_of(self.n_fft),
-                                   win_length=slice_of(self.win_length), bass_n_fft=slice_of(self.bass_n_fft))
-
-    def at_rate(self, sample_rate: int) -> "MelSettings":
-        """The same picture of the same length at another rate: all that counts samples follows it, f_max stays."""
-        ratio = sample_rate / self.sample_rate
-
-        def even(samples: int) -> int:
-            return 2 * round(samples * ratio / 2)
-
-        return dataclasses.replace(
-            self, sample_rate=sample_rate, hop_length=math.ceil(self.hop_length * ratio), pad=round(self.pad * ratio),
-            n_fft=even(self.n_fft), win_length=even(self.win_length), bass_n_fft=even(self.bass_n_fft),
-            f_max=min(self.f_max, sample_rate / 2))
+SAMPLERS = ("dpm++", "ddim", "euler", "euler a", "unipc", "lms")
 
 
 @dataclass(frozen=True)
@@ -222,42 +62,69 @@ class TrainSettings:
     """How a LoRA is trained. The defaults suit the embedded base and five to fifty sounds."""
 
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id such as "
-                     "stable-diffusion-v1-5/stable-diffusion-v1-5.")
-    steps: int = knob(300, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10)
+                     "stable-diffusion-v1-5/stable-diffusion-v1-5.", group="Network")
+    steps: int = knob(300, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10,
+                      group="Batches")
+    epochs: int = knob(0, "How long, counted in times that every sound is shown; 0 goes by steps.", low=0,
+                       high=100_000, step=1, advanced=True, group="Batches")
     rank: int = knob(8, "How much the LoRA can hold; more takes a kit faster and memorises sooner.", low=1, high=256,
-                     step=1)
+                     step=1, group="Network")
     alpha: float = knob(8.0, "How strongly it speaks: its output is scaled by alpha ÷ rank.", low=0.1, high=512,
-                        step=1)
+                        step=1, group="Network")
+    targets: str = knob("all", "Which layers learn: attention only; kohya's, which other trainers mean by a LoRA; or "
+                        "all that carry weight.", choices=("attention", "kohya", "all"), advanced=True,
+                        group="Network")
+    text_encoder: bool = knob(False, "Let the text encoder learn new words too.", advanced=True, group="Network")
     learning_rate: float = knob(0.0, "Size of a step; 0 takes 0.001 for a small base and 0.0001 for a large one.",
-                                low=0, high=0.1, step=0.00001)
-    batch_size: int = knob(8, "Sounds in one step.", low=1, high=256, step=1)
-    gradient_accumulation: int = knob(1, "Batches summed into one step, where memory holds only small ones.", low=1,
-                                      high=128, step=1, advanced=True)
-    warmup_steps: int = knob(20, "Steps in which the rate rises to its full size.", low=0, high=10_000, step=1,
-                             advanced=True)
-    scheduler: str = knob("constant", "What the rate does after the warm-up.", choices=("constant", "linear", "cosine"),
-                          advanced=True)
-    targets: str = knob("all", "Which layers learn: attention only, or all that carry weight.",
-                        choices=("attention", "all"), advanced=True)
-    text_encoder: bool = knob(False, "Let the text encoder learn new words too.", advanced=True)
+                                low=0, high=0.1, step=0.00001, group="Rates")
     text_encoder_learning_rate: float = knob(0.0, "The text encoder's own rate; 0 takes half of the other.", low=0,
-                                             high=0.1, step=0.00001, advanced=True)
+                                             high=0.1, step=0.00001, advanced=True, group="Rates")
+    warmup_steps: int = knob(20, "Steps in which the rate rises to its full size.", low=0, high=10_000, step=1,
+                             advanced=True, group="Rates")
+    scheduler: str = knob("constant", "What the rate does after the warm-up.", choices=("constant", "linear", "cosine"),
+                          advanced=True, group="Rates")
+    batch_size: int = knob(8, "Sounds in one step.", low=1, high=256, step=1, group="Batches")
+    gradient_accumulation: int = knob(1, "Batches summed into one step, where memory holds only small ones.", low=1,
+                                      high=128, step=1, advanced=True, group="Batches")
+    seed: int = knob(1, "Same seed, same LoRA.", low=0, high=2**31 - 1, step=1, group="Batches")
+    trigger: str = knob("", "A word of your own, put before every caption and learned with the kit: use it in prompts "
+                        "to call the kit.", advanced=True, group="Captions")
     caption_dropout: float = knob(0.1, "Share of steps without a caption, which lets guidance work.", low=0, high=1,
-                                  step=0.05, advanced=True)
+                                  step=0.05, advanced=True, group="Captions")
+    min_snr_gamma: float = knob(0.0, "Keeps easy steps, those with little noise, from drowning the others: 5 is usual; "
+                                "0 weighs all alike.", low=0, high=20, step=0.5, advanced=True, group="Noise")
     noise_offset: float = knob(0.0, "Noise added to a whole picture's brightness.", low=0, high=1, step=0.01,
-                               advanced=True)
-    seed: int = knob(1, "Same seed, same LoRA.", low=0, high=2**31 - 1, step=1)
+                               advanced=True, group="Noise")
+    gain_augment_db: float = knob(0.0, "Shows each sound up to this much quieter as well; 0 shows it as it is.",
+                                  unit="dB", low=0, high=24, step=0.5, advanced=True, group="Augmentation")
+    shift_augment_ms: float = knob(0.0, "Shows each sound up to this much later as well; 0 shows it as it is.",
+                                   unit="ms", low=0, high=100, step=1, advanced=True, group="Augmentation")
+    held_out: float = knob(0.1, "Share of the sounds kept apart, to hear whether others like them are learned; none "
+                           "where there are fewer than 20.", low=0, high=0.5, step=0.05, advanced=True,
+                           group="Previews")
+    preview_every: int = knob(100, "Steps between previews, and between checks on the sounds kept apart; 0 makes "
+                              "none.", unit="steps", low=0, high=100_000, step=10, group="Previews")
+    preview_prompts: str = knob("", "What previews are made of, a prompt a line; empty takes the kit's most frequent "
+                                "captions.", group="Previews")
+    preview_count: int = knob(4, "Previews each time.", low=1, high=16, step=1, group="Previews")
+    early_stop: int = knob(0, "Ends the training after so many checks without a gain; 0 never.", low=0, high=100,
+                           step=1, advanced=True, group="Previews")
     device: str = knob("auto", "Where it runs; auto takes the best there is.", choices=("auto", "cuda", "mps", "cpu"),
-                       advanced=True)
+                       advanced=True, group="Machine")
     mixed_precision: str = knob("auto", "Number format; auto takes what the device does safely.",
-                                choices=("auto", "no", "bf16", "fp16"), advanced=True)
-    gradient_checkpointing: bool = knob(False, "Save memory for time.", advanced=True)
+                                choices=("auto", "no", "bf16", "fp16"), advanced=True, group="Machine")
+    gradient_checkpointing: bool = knob(False, "Save memory for time.", advanced=True, group="Machine")
     checkpoint_every: int = knob(100, "Steps between checkpoints to resume from; 0 writes none.", unit="steps", low=0,
-                                 high=100_000, step=10, advanced=True)
-    processes: int = knob(1, "Processes that share the work.", low=1, high=64, step=1, advanced=True)
+                                 high=100_000, step=10, advanced=True, group="Machine")
+    processes: int = knob(1, "Processes that share the work.", low=1, high=64, step=1, advanced=True, group="Machine")
+    report_to: str = knob("", "Where else the curves go: tensorboard, or nowhere.", choices=("", "tensorboard"),
+                          advanced=True, group="Machine")
 
     def __post_init__(self) -> None:
         check(self)
+        if self.early_stop and not self.preview_every:
+            raise StudioError(f"early_stop is {self.early_stop}, but preview_every is 0, so nothing is checked; "
+                              "give preview_every, or early_stop 0")
 
 
 @dataclass(frozen=True)
@@ -269,10 +136,11 @@ class GenerateSettings:
     count: int = knob(8, "How many sounds.", low=1, high=1000, step=1)
     seed: int = knob(-1, "Start of the first sound, one more for each next; -1 draws one.", low=-1, high=2**31 - 1,
                      step=1)
-    steps: int = knob(20, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
-    guidance: float = knob(3.0, "How strictly the prompt is followed.", low=0, high=30, step=0.5)
-    scheduler: str = knob("dpm++", "The sampler.", choices=("dpm++", "ddim", "euler", "euler a", "unipc", "lms"),
-                          advanced=True)
+    steps: int = knob(12, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
+    guidance: float = knob(4.0, "How strictly the prompt is followed.", low=0, high=30, step=0.5)
+    duration: float = knob(0.0, "How long a sound may get, in pictures wider than the base has learned; 0 is its own.",
+                           unit="s", low=0, high=60, step=0.1, advanced=True)
+    scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
     lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")
     batch_size: int = knob(4, "Sounds made at once; each appears as soon as it is decoded.", low=1, high=64, step=1,
@@ -295,9 +163,16 @@ class TransformSettings:
     keep_ms: float = knob(0.0, "Keep the first part as it is; 0 keeps nothing.", unit="ms", low=0, high=600_000, step=1)
     repaint_above_hz: float = knob(0.0, "Make only what lies above this frequency anew; 0 takes all.", unit="Hz",
                                    low=0, high=96000, step=50)
+    keep_phase: bool = knob(False, "Begin from the sound's own phase: what does not change stays nearly as it was.")
+    reference: str = knob("", "A sound file whose colour the sound takes on, band by band; empty for none.")
+    mix: float = knob(0.5, "How much of the reference's colour; 0 takes none.", low=0, high=1, step=0.05)
+    stem: str = knob("", "Only these instruments of a mix, which are split off and mixed back; empty takes all.",
+                     choices=("", "drums", "bass", "other", "vocals"), advanced=True)
+    stem_db: float = knob(0.0, "How much louder they come back.", unit="dB", low=-60, high=24, step=0.5, advanced=True)
     seed: int = knob(-1, "Start of the noise; -1 draws one.", low=-1, high=2**31 - 1, step=1)
     steps: int = knob(20, "Denoising steps at full strength.", low=1, high=200, step=1)
-    guidance: float = knob(3.0, "How strictly the prompt is followed.", low=0, high=30, step=0.5)
+    guidance: float = knob(4.0, "How strictly the prompt is followed.", low=0, high=30, step=0.5)
+    scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
     lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")
     device: str = knob("auto", "Where it runs; auto takes the best there is.", choices=("auto", "cuda", "mps", "cpu"),
@@ -309,25 +184,55 @@ class TransformSettings:
 
 @dataclass(frozen=True)
 class MorphSettings:
-    """How one sound becomes another: a way between two prompts and two seeds, as one-shots or as one long track."""
+    """How one sound becomes another: a way from point to point, as one-shots or as one long track."""
 
     start: str = knob("kick", "Prompt at the beginning.")
+    via: tuple[str, ...] = knob((), "Prompts on the way, in their order.")
     end: str = knob("", "Prompt at the end; empty stays with the first.")
+    below: tuple[str, ...] = knob((), "Two prompts under the first and the last: one-shots then fill the field between "
+                                  "all four, count rows of count.", advanced=True)
     negative_prompt: str = knob("", "What to keep away from.")
+    start_sound: str = knob("", "A sound file to begin from instead of noise alone; the words then guide the middle.",
+                            advanced=True)
+    end_sound: str = knob("", "A sound file to end with; empty is the first one again.", advanced=True)
+    strength: float = knob(0.6, "Between sounds, how much of the middle is made anew.", low=0, high=1, step=0.05,
+                           advanced=True)
     count: int = knob(8, "How many sounds on the way.", low=1, high=1000, step=1)
     seconds: float = knob(10.0, "Length of a track.", unit="s", low=0.1, high=3600, step=0.5)
+    bpm: float = knob(0.0, "Tempo of a track, whose sounds then begin on beats; 0 is free of it.", low=0, high=400,
+                      step=1)
+    bars: int = knob(0, "Length of a track with a tempo, in bars of four beats; 0 takes seconds.", low=0, high=10_000,
+                     step=1)
     loop: bool = knob(False, "Let a track end where it begins, so that it repeats without a seam.")
-    seed: int = knob(-1, "Start of the noise; -1 draws one. The end of the way has the next seed.", low=-1,
-                     high=2**31 - 2, step=1)
-    steps: int = knob(20, "Denoising steps.", low=1, high=200, step=1)
-    guidance: float = knob(3.0, "How strictly the prompts are followed.", low=0, high=30, step=0.5)
+    seed: int = knob(-1, "Start of the noise; -1 draws one. Each next point of the way has the next seed.", low=-1,
+                     high=2**31 - 10_000, step=1)
+    steps: int = knob(12, "Denoising steps.", low=1, high=200, step=1)
+    guidance: float = knob(4.0, "How strictly the prompts are followed.", low=0, high=30, step=0.5)
+    scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
     lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")
+    lora_end: tuple[str, ...] = knob((), "LoRA files at the end of the way, where they differ: strengths travel too.",
+                                     advanced=True)
     device: str = knob("auto", "Where it runs; auto takes the best there is.", choices=("auto", "cuda", "mps", "cpu"),
                        advanced=True)
 
     def __post_init__(self) -> None:
         check(self)
+        if len(self.below) not in (0, 2):
+            raise StudioError(f"below has {len(self.below)} prompts; give two, for the lower left and the lower right")
+        if self.below and self.via:
+            raise StudioError("via and below cannot both be given: a field has four corners; leave one of them out")
+        if self.end_sound and not self.start_sound:
+            raise StudioError(f"end_sound is {self.end_sound}, but start_sound is empty; give both, or only the start")
+        if self.bars and not self.bpm:
+            raise StudioError(f"bars is {self.bars}, but bpm is 0; give a tempo, or seconds instead")
+        if 0 < self.bpm < 20:
+            raise StudioError(f"bpm is {self.bpm:g}, slower than music; give 20 or more, or 0 for none")
+
+    @property
+    def duration(self) -> float:
+        """Length of a track in seconds: its bars, or what `seconds` says."""
+        return self.bars * 4 * 60 / self.bpm if self.bars else self.seconds
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ def test_a_run_is_found_again_stopped_with_its_file_and_resumed_to_equal_weights
     run = jobs.start_training(kit, long, tmp_path / "a", out=tmp_path / "a.safetensors")
     assert jobs.running(tmp_path) == run == jobs.latest(tmp_path)
     with pytest.raises(StudioError, match="a: is still training"):
-        jobs.start_training(kit, settings, tmp_path / "b")
+        jobs.start_training(kit, settings, tmp_path / "a", resume=True)
+    with pytest.raises(StudioError, match="a: has not ended"):
+        jobs.throw_away(run, tmp_path / "trash")
     state = act_at(jobs.Run(tmp_path / "a"), 3, run.stop)  # by its folder alone, as a restarted studio would
     assert state.status == "stopped" and 3 <= state.step < 2000
     assert [step for step, _ in state.losses] == list(range(1, state.step + 1))
@@ -93,20 +95,94 @@ def test_what_cannot_start_is_refused_before_anything_is_written(kit, settings, 
     assert not (tmp_path / "a").exists()
 
 
-def test_a_recycled_process_id_fools_nobody(tmp_path):
-    run = jobs.Run(tmp_path / "a")
-    write_json(run.folder / "settings.json", {})
-    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": 0.0})
-    assert not run.alive()
-    assert run.state().status == "failed"
+def test_what_is_started_meanwhile_waits_and_is_started_by_the_process_that_ends(kit, settings, tmp_path):
+    first = jobs.start_training(kit, dataclasses.replace(settings, steps=2000), tmp_path / "first")
+    second, third, fourth = (jobs.start_training(kit, settings, tmp_path / name) for name in ("b", "a", "c"))
+    assert jobs.queue(tmp_path) == [second, third, fourth]  # by time, not by name
+    assert second.state().status == "queued" and second.state().active and not second.alive()
+    third.stop()
+    assert third.state().status == "stopped" and jobs.queue(tmp_path) == [second, fourth]
+    act_at(first, 2, first.stop)
+    events = []  # nobody but the processes themselves moves the queue on
+    state = fourth.wait(events.append)
+    assert events[0]["stage"] == "queued" and state.status == second.state().status == "done"
+    assert second.events()[-1]["time"] < fourth.events()[0]["time"]
+    assert not third.events()[-1].get("stage") and not (third.folder / "log.txt").exists()
+    jobs.resume(third)
+    assert third.wait(lambda event: None).status == "done"  # it had no checkpoint: from its beginning
 
 
-def test_half_a_line_is_left_for_the_next_look(tmp_path):
-    run = jobs.Run(tmp_path / "a")
-    write_json(run.folder / "settings.json", {})
-    line = json.dumps({"stage": "train", "step": 1, "total": 2, "note": "", "values": {"loss": 0.5}, "time": 1.0})
-    (run.folder / "events.jsonl").write_text(f"{line}\n{line[:20]}", encoding="utf-8")
-    assert run.state().losses == ((1, 0.5),)
+def ended(folder, **files):
+    """A run that was done long ago, as it lies on disk."""
+    run = jobs.Run(folder)
+    write_json(run.folder / "settings.json", {"version": 1, "dataset": str(folder / "gone"), "train": {}, "out": "",
+                                              "resume": False})
+    run.tell({"stage": "train", "step": 4, "total": 4, "note": "", "values": {"loss": 0.5}})
+    run.tell({"status": "done"})
+    for name, text in files.items():
+        (run.folder / name.replace("__", ".")).write_text(text, encoding="utf-8")
+    return run
+
+
+def test_one_that_cannot_be_started_is_not_in_the_way_of_the_next(tmp_path, monkeypatch):
+    damaged, next_one = ended(tmp_path / "a"), ended(tmp_path / "b")
+    write_json(damaged.folder / "settings.json", {"train": {"stepz": 3}})
+    for run in (damaged, next_one):
+        run.tell({"stage": "resume"})
+        (run.folder / "queued").touch()
+    started = []
+    monkeypatch.setattr(jobs, "_start_process", lambda run: started.append((run, run.settings())))
+    assert jobs.advance(tmp_path) == next_one
+    assert "could not be started" in damaged.state().error and not jobs.queue(tmp_path)
+
+
+def test_a_run_whose_dataset_is_gone_is_not_resumed(tmp_path):
+    run = ended(tmp_path / "a")
+    with pytest.raises(StudioError, match="the dataset of a is gone"):
+        jobs.resume(run)
+    assert run.state().status == "done"
+
+
+def test_a_run_is_thrown_away_and_brought_back_whole(tmp_path):
+    run = ended(tmp_path / "runs" / "a", lora__safetensors="weights")
+    thrown = jobs.throw_away(run, tmp_path / "trash")
+    assert thrown == tmp_path / "trash" / "a" and not run.folder.exists()
+    other = ended(tmp_path / "runs" / "a")
+    assert jobs.throw_away(other, tmp_path / "trash") == tmp_path / "trash" / "a_2"
+    assert jobs.bring_back(thrown, tmp_path / "runs") == run
+    assert run.state().lora.read_text(encoding="utf-8") == "weights"
+
+
+def test_a_runs_lora_is_handed_over_once_and_nothing_is_written_over(tmp_path):
+    run = ended(tmp_path / "runs" / "a", best__json='{"step": 2, "distance_db": 3.0}')
+    for best in (False, True):
+        with pytest.raises(StudioError, match="a: has made no LoRA yet"):
+            jobs.lora_of(run, tmp_path / "loras", best=best)
+    (run.folder / "lora.safetensors").write_text("last", encoding="utf-8")
+    (run.folder / "best.safetensors").write_text("best", encoding="utf-8")
+    (tmp_path / "loras").mkdir()
+    (tmp_path / "loras" / "a.safetensors").write_text("another's", encoding="utf-8")
+    path = jobs.lora_of(run, tmp_path / "loras")
+    assert path.name == "a_2.safetensors" and path.read_text(encoding="utf-8") == "last"
+    best = jobs.lora_of(run, tmp_path / "loras", best=True)
+    assert best.name == "a_step_2.safetensors" and best.read_text(encoding="utf-8") == "best"
+    assert jobs.lora_of(run, tmp_path / "loras", best=True) == best
+
+
+def test_what_a_training_takes_is_measured_in_a_process_of_its_own_and_leaves_nothing(kit, settings, tmp_path):
+    told = jobs.measure(kit, dataclasses.replace(settings, steps=1000))
+    assert told.steps == 1000 and told.memory_bytes > 1e8
+    assert told.seconds >= 900 * told.seconds_per_step > 0
+    with pytest.raises(StudioError, match="no model_index.json"):
+        jobs.measure(kit, dataclasses.replace(settings, base=str(tmp_path)))
+
+
+def test_the_signs_of_many_processes_do_not_go_into_the_next_run(monkeypatch, settings):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    passed = jobs._environment(settings)
+    assert passed["HF_HUB_OFFLINE"] == "1" and not {"WORLD_SIZE", "TORCHELASTIC_RUN_ID"} & passed.keys()
 
 
 @pytest.mark.slow

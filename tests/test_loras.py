@@ -1,16 +1,22 @@
 """LoRA files: read, put on, taken off, refused, and exchanged with the same effect at alpha ≠ rank."""
 
 import dataclasses
+import hashlib
+import json
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from peft import LoraConfig
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from studio.engine import loras, models
+from studio.engine.training.adapters import KOHYA, TEXT
 from studio.errors import StudioError
-from studio.settings import MelSettings
+from studio.knobs import as_dict
+from studio.settings import MelSettings, TrainSettings
 
 RANK, ALPHA = 4, 6.0
 
@@ -34,10 +40,15 @@ def lora(tiny_base, tmp_path_factory):
                       {"steps": 1})
 
 
-@torch.no_grad()
 def effect(base, files):
     """What the UNet says with these LoRAs on, for a fixed input."""
     loras.use(base, files)
+    return spoken(base)
+
+
+@torch.no_grad()
+def spoken(base):
+    """What the UNet says as it is, for a fixed input."""
     pipeline = base.pipeline
     tokens = torch.arange(77)[None] % 200
     chance = torch.Generator().manual_seed(1)
@@ -72,6 +83,89 @@ def test_a_kohya_file_has_the_names_and_keys_that_other_programs_read(lora, tmp_
     assert all(key.startswith(("lora_unet_", "lora_te_")) for key in keys)
     assert metadata["ss_network_dim"] == str(RANK) and float(metadata["ss_network_alpha"]) == ALPHA
     assert metadata["ss_v2"] == "False" and metadata["ss_base_model_version"] == "sd_v1"
+
+
+def test_a_kohya_file_of_ours_is_read_by_diffusers_itself_with_equal_output(tiny_base, base, tmp_path):
+    """Attention, feed-forward and projections, alpha ≠ rank: what kohya's own tools train of a UNet."""
+    pipeline = models.open_base(str(tiny_base), "cpu").pipeline
+    torch.manual_seed(4)
+    pipeline.unet.add_adapter(LoraConfig(r=RANK, lora_alpha=ALPHA, init_lora_weights=False, target_modules=KOHYA))
+    ours = loras.save(tmp_path / "ours.safetensors", {"unet": pipeline.unet}, str(tiny_base), MelSettings(), {})
+    exported = loras.export(ours, tmp_path / "exported.safetensors", "kohya")
+    expected, bare = effect(base, [str(ours)]), effect(base, [])
+    other = models.open_base(str(tiny_base), "cpu")
+    other.pipeline.load_lora_weights(str(exported))  # diffusers alone, nothing of ours
+    assert torch.allclose(spoken(other), expected, atol=1e-4)
+    assert not torch.allclose(expected, bare, atol=1e-3)
+
+
+def test_a_text_encoder_exported_to_kohya_is_read_by_diffusers_itself_where_it_can(tiny_base, base, lora, tmp_path):
+    """Its q, k and v are beyond it with this transformers; fc1, fc2 and out_proj are not."""
+    pipeline = models.open_base(str(tiny_base), "cpu").pipeline
+    torch.manual_seed(5)
+    pipeline.unet.add_adapter(LoraConfig(r=RANK, lora_alpha=ALPHA, init_lora_weights=False, target_modules=["to_q"]))
+    pipeline.text_encoder.add_adapter(LoraConfig(r=RANK, lora_alpha=ALPHA, init_lora_weights=False,
+                                                 target_modules=["fc1", "fc2", "out_proj"]))
+    ours = loras.save(tmp_path / "ours.safetensors", {"unet": pipeline.unet, "text_encoder": pipeline.text_encoder},
+                      str(tiny_base), MelSettings(), {})
+    exported = loras.export(ours, tmp_path / "exported.safetensors", "kohya")
+    expected = effect(base, [str(ours)])
+    other = models.open_base(str(tiny_base), "cpu")
+    other.pipeline.load_lora_weights(str(exported))
+    assert torch.allclose(spoken(other), expected, atol=1e-4)
+
+
+def test_kohyas_targets_are_its_192_and_72_modules_of_stable_diffusion():
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
+        text_encoder = CLIPTextModel(CLIPTextConfig(hidden_size=768, num_hidden_layers=12, num_attention_heads=12))
+        for module, targets in ((unet, KOHYA), (text_encoder, TEXT)):
+            module.add_adapter(LoraConfig(r=1, target_modules=targets))
+    counts = [sum(name.endswith("lora_A") for name, _ in module.named_modules()) for module in (unet, text_encoder)]
+    assert counts == [192, 72]
+
+
+def test_what_a_training_knows_of_itself_other_programs_can_read(lora, tmp_path):
+    """The keys that A1111 and kohya's tools show: steps, rates, pictures, tags, hashes of the weights alone."""
+    info = loras.read(lora)
+    recipe = {"step": 40, "sounds": 12, "held_out": 2, "dataset": "/kits/Snares", "prediction_type": "epsilon",
+              "tags": {"snare, tight": 7, "snare": 3}, "train": as_dict(TrainSettings(
+                  learning_rate=0.002, seed=9, min_snr_gamma=5, trigger="mykit"))}
+    told = save_file_with(lora, tmp_path / "told.safetensors", {"version": 1, "base": info.base,
+                                                                "mel": as_dict(MelSettings()), "recipe": recipe})
+    exported = loras.export(told, tmp_path / "Snare Kit.safetensors", "kohya")
+    with safe_open(exported, framework="pt") as file:
+        said = file.metadata()
+    assert said["ss_output_name"] == "Snare Kit" and said["ss_steps"] == "40" and said["ss_seed"] == "9"
+    assert said["ss_learning_rate"] == said["ss_unet_lr"] == "0.002" and said["ss_num_train_images"] == "10"
+    assert said["ss_min_snr_gamma"] == "5.0" and "ss_noise_offset" not in said
+    assert json.loads(said["ss_tag_frequency"]) == {"Snares": {"snare": 10, "tight": 7}}
+    assert said["ss_resolution"] == "(128, 128)" and said["modelspec.trigger_phrase"] == "mykit"
+    whole = exported.read_bytes()
+    body = whole[8 + int.from_bytes(whole[:8], "little"):]
+    assert said["sshs_model_hash"] == hashlib.sha256(body).hexdigest() and len(said["sshs_legacy_hash"]) == 8
+    assert all(isinstance(value, str) for value in said.values())
+
+
+def test_a_full_disk_is_a_sentence_and_the_old_file_stays(lora, tmp_path, monkeypatch):
+    target = tmp_path / "old.safetensors"
+    target.write_bytes(b"old")
+
+    def full(*given, **named):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(loras, "save_file", full)
+    with pytest.raises(StudioError, match="old.safetensors: could not be written .*; free some disk space"):
+        loras.export(lora, target, "kohya")
+    assert target.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
+
+
+def save_file_with(lora, path, said):
+    """A copy of a LoRA that says something else of itself."""
+    with safe_open(lora, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(loras.load_file(lora), path, metadata=metadata | {loras.OURS: json.dumps(said)})
+    return path
 
 
 def test_two_loras_add_up_and_one_trained_anew_is_loaded_anew(base, lora, tmp_path):

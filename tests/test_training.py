@@ -1,13 +1,15 @@
 """LoRA training on a tiny base: it learns, resumes to equal weights, stops with a file, and refuses NaN."""
 
 import dataclasses
+import errno
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from studio.engine import audio, dataset, loras, models, preparation, training
+from studio.engine import audio, dataset, devices, loras, models, preparation
 from studio.engine.training import train
+from studio.engine.training.material import Material
 from studio.errors import Cancelled, StudioError
 from studio.settings import MelSettings, PrepareSettings, TrainSettings
 
@@ -27,7 +29,7 @@ def kit(tmp_path_factory):
 @pytest.fixture
 def settings(tiny_base):
     return TrainSettings(base=str(tiny_base), steps=6, batch_size=2, rank=4, alpha=8, warmup_steps=2, device="cpu",
-                         checkpoint_every=2)
+                         checkpoint_every=2, preview_every=0)
 
 
 def weights(path):
@@ -87,12 +89,13 @@ def test_only_the_last_two_checkpoints_are_kept(kit, settings, tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_it_and_keeps_the_last_good_file(kit, settings, tmp_path, monkeypatch):
-    true_loss = training._loss
+    true_batch = Material.batch
 
-    def breaks(run, material, step, part):
-        return true_loss(run, material, step, part) * (float("nan") if step == 3 else 1.0)
+    def breaks(material, step, part):
+        batch = true_batch(material, step, part)
+        return dataclasses.replace(batch, noise=batch.noise * float("nan")) if step == 3 else batch
 
-    monkeypatch.setattr(training, "_loss", breaks)
+    monkeypatch.setattr(Material, "batch", breaks)
     with pytest.raises(StudioError, match="loss is not a number at step 4.*LoRA of step 3 is kept.*a tenth"):
         train(kit, settings, tmp_path)
     kept = weights(tmp_path / "lora.safetensors")
@@ -131,3 +134,99 @@ def test_disabled_sounds_and_weights_are_honoured(kit, tiny_base, settings):
     names = [shot.file_name for shot in shown]
     assert shots[0].file_name not in names
     assert names.count(shots[1].file_name) == 3 * names.count(shots[2].file_name)
+
+
+# ---------------------------------------------------------------------------------------------------------- faults
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"),
+                                   RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to")])
+def test_running_out_of_memory_is_one_sentence_with_a_cure_and_keeps_the_last_good_file(kit, settings, tmp_path,
+                                                                                       monkeypatch, error):
+    true_batch = Material.batch
+
+    def breaks(material, step, part):
+        if step == 3:
+            raise error
+        return true_batch(material, step, part)
+
+    monkeypatch.setattr(Material, "batch", breaks)
+    with pytest.raises(StudioError, match="memory ran out at step 4 with batch_size 2 .*LoRA of step 3 is kept.*; "
+                                          "lower batch_size to 1 and double gradient_accumulation"):
+        train(kit, settings, tmp_path)
+    assert loras.read(tmp_path / "lora.safetensors").recipe["step"] == 3
+
+
+def test_a_disk_that_fills_up_ends_it_and_the_checkpoint_before_stays(kit, settings, tmp_path, monkeypatch):
+    true_save = torch.save
+
+    def full(state, path):
+        if state["step"] == 4:
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        true_save(state, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(StudioError, match="step-00000004: the checkpoint could not be written .*free some disk space"):
+        train(kit, settings, tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
+    assert loras.read(tmp_path / "lora.safetensors").recipe["step"] == 2
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(kit, settings, tmp_path):
+    whole = weights(train(kit, settings, tmp_path))
+    (tmp_path / "checkpoints/step-00000006/state.pt").write_bytes(b"torn")
+    told = []
+    again = weights(train(kit, settings, tmp_path, resume=True, report=told.append))
+    assert [each.note for each in told if "step-00000006 is damaged" in each.note]
+    assert [each.step for each in told if each.stage == "train"] == [5, 6]
+    assert same(whole, again)
+
+
+def test_a_dataset_that_is_gone_is_named(kit, settings, tmp_path):
+    with pytest.raises(StudioError, match="nowhere: is no dataset or holds no sounds"):
+        train(tmp_path / "nowhere", settings, tmp_path / "run")
+
+
+def test_a_rate_changed_on_resuming_is_the_one_that_counts(kit, settings, tmp_path):
+    with pytest.raises(Cancelled):
+        train(kit, settings, tmp_path, report=stop_at(3))
+    rates = []
+
+    def report(progress):
+        if progress.stage == "train":
+            rates.append(progress.values["learning_rate"])
+
+    train(kit, dataclasses.replace(settings, learning_rate=0.0123), tmp_path, resume=True, report=report)
+    assert rates == [0.0123] * 3
+
+
+def test_each_choice_of_targets_trains_its_own_layers(kit, settings, tmp_path):
+    def parts(targets):
+        found = weights(train(kit, dataclasses.replace(settings, targets=targets, steps=1), tmp_path / targets))
+        return {key.rsplit(".lora_", 1)[0].rsplit(".", 1)[1] for key in found}
+
+    few, kohya, every = (parts(targets) for targets in ("attention", "kohya", "all"))
+    assert few < kohya < every and {"proj_in", "proj_out", "2"} <= kohya - few and "conv1" in every - kohya
+
+
+def test_the_curves_reach_tensorboard(kit, settings, tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(kit, dataclasses.replace(settings, report_to="tensorboard"), tmp_path)
+    found = events.EventAccumulator(str(next(tmp_path.glob("**/events.out.tfevents*")).parent))
+    found.Reload()
+    assert [each.step for each in found.Scalars("loss")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_tracker_that_is_not_installed_is_named(kit, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
+    with pytest.raises(StudioError, match="report_to is 'tensorboard', which is not installed; run: pip install"):
+        train(kit, dataclasses.replace(settings, report_to="tensorboard"), tmp_path)
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_hears_and_goes_on(kit, settings, tmp_path):
+    wanted = dataclasses.replace(settings, device="cuda", preview_every=3, preview_count=1)
+    with pytest.raises(Cancelled):
+        train(kit, wanted, tmp_path, report=stop_at(4))
+    found = weights(train(kit, wanted, tmp_path, resume=True))
+    assert all(torch.isfinite(value).all() for value in found.values())
+    assert (tmp_path / "previews/step-00000006/00.wav").is_file()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 
+from studio.engine import audio
 from studio.engine.wording import role_of
 from studio.errors import StudioError
 from studio.files import read_json, write_json, write_whole
@@ -121,6 +122,12 @@ def forget_vanished(folder: Path) -> list[OneShot]:
 def whole(folder: Path, row: OneShot) -> bool:
     """Whether a row's picture and sound are there."""
     return (folder / row.file_name).is_file() and (folder / row.audio).is_file()
+
+
+def made_of(prepared: Path) -> str:
+    """SHA-1 of the file that a prepared sound was made of, "" where that cannot be told."""
+    recipe = audio.read_recipe(prepared) if prepared.is_file() else None
+    return str((recipe or {}).get("sha1", ""))
 
 
 def shown(dataset: Dataset) -> list[OneShot]:

@@ -1,5 +1,7 @@
 """The denoising loop, from noise alone or from a picture with as much noise on it as `strength` asks for."""
 
+import inspect
+
 import torch
 from torch import Tensor
 
@@ -7,27 +9,19 @@ from studio.engine.models import Base
 from studio.progress import Progress, Report, silent
 from studio.settings import TransformSettings
 
-SCHEDULER = "dpm++"
-
-
-@torch.no_grad()
-def words(base: Base, prompt: str, negative_prompt: str) -> Tensor:
-    """The text embeddings that guide a picture, (2, tokens, channels): the prompt's and the negative prompt's."""
-    positive, negative = base.pipeline.encode_prompt(prompt, base.device, 1, True, negative_prompt=negative_prompt)
-    return torch.cat([positive, negative])
-
 
 @torch.no_grad()
 def denoise(base: Base, noise: Tensor, guides: Tensor, settings: TransformSettings, *, original: Tensor | None = None,
             anew: Tensor | None = None, report: Report = silent) -> Tensor:
-    """Latents (n, channels, h, w) out of `noise` of that shape; uses `strength`, `steps` and `guidance` of `settings`.
+    """Latents (n, channels, h, w) out of `noise` of that shape; uses `strength`, `steps`,
+    `guidance` and `scheduler` of `settings`.
 
-    guides   : what `words` gives, (2, tokens, channels)
+    guides   : what `prompts.guides` gives, (2, tokens, channels)
     original : latents to begin from (Meng et al. 2022, "SDEdit"); None begins from noise alone, as does strength 1
     anew     : (n, 1, h, w) in 0…1; where it is 0 the original's latents are put back at every step's own noise
                (Lugmayr et al. 2022, "RePaint", without its resampling)
     """
-    base.use_scheduler(SCHEDULER)
+    base.use_scheduler(settings.scheduler)
     scheduler, unet = base.pipeline.scheduler, base.pipeline.unet
     scheduler.set_timesteps(settings.steps, device=base.device)
     strength = 1.0 if original is None else settings.strength
@@ -39,6 +33,8 @@ def denoise(base: Base, noise: Tensor, guides: Tensor, settings: TransformSettin
         latents = noise * scheduler.init_noise_sigma
     else:
         latents = scheduler.add_noise(original, noise, timesteps[:1])
+    takes_dice = "generator" in inspect.signature(scheduler.step).parameters  # "euler a" adds noise on the way
+    dice = {"generator": torch.Generator().manual_seed(max(0, settings.seed))} if takes_dice else {}
     guided = settings.guidance > 1
     both = guides.repeat_interleave(len(noise), dim=0) if guided else guides[:1].repeat(len(noise), 1, 1)
     for step, timestep in enumerate(timesteps):
@@ -47,7 +43,7 @@ def denoise(base: Base, noise: Tensor, guides: Tensor, settings: TransformSettin
         if guided:
             positive, negative = predicted.chunk(2)
             predicted = negative + settings.guidance * (positive - negative)
-        latents = scheduler.step(predicted, timestep, latents).prev_sample
+        latents = scheduler.step(predicted, timestep, latents, **dice).prev_sample
         if original is not None and anew is not None:
             last = step == len(timesteps) - 1
             put_back = original if last else scheduler.add_noise(original, noise, timesteps[step + 1 : step + 2])

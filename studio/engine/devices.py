@@ -1,14 +1,18 @@
 """The one place that knows CUDA, MPS and CPU: which exist, which number format is safe, where audio maths runs."""
 
 import os
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
 
 import psutil
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 
 from studio.errors import StudioError
 
 GIB = 2**30
+LONGEST_WAIT_HOURS = 24
 
 
 def available() -> tuple[str, ...]:
@@ -50,12 +54,22 @@ def dtype_for(device: torch.device, wanted: str = "auto") -> torch.dtype:
     return torch.float32
 
 
-def accelerator(wanted: str = "auto", precision: str = "auto") -> Accelerator:
+def accelerator(wanted: str = "auto", precision: str = "auto", *, trackers: str = "",
+                folder: Path | None = None) -> Accelerator:
     """accelerate's view of the machine for a training: the device, the number format that is safe there, and however
-    many processes it was started with."""
+    many processes it was started with.
+
+    trackers : "tensorboard", whose files go into `folder`, or "" for none. Raises StudioError where it is missing.
+    """
+    if trackers and not find_spec(trackers):
+        raise StudioError(f"report_to is {trackers!r}, which is not installed; run: pip install {trackers}, "
+                          "or leave it empty")
     device = choose(wanted)
     named = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype_for(device, precision)]
-    return Accelerator(mixed_precision=named, cpu=device.type == "cpu")
+    # the others wait while the first process encodes a large dataset
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=LONGEST_WAIT_HOURS))
+    return Accelerator(mixed_precision=named, cpu=device.type == "cpu", log_with=trackers or None, project_dir=folder,
+                       kwargs_handlers=[patient])
 
 
 def for_audio(device: torch.device) -> torch.device:
@@ -73,9 +87,9 @@ def describe() -> str:
     return f"{name}, {os.cpu_count()} cores, {psutil.virtual_memory().total / GIB:.0f} GB"
 
 
-def free_memory() -> int:
-    """Bytes that a model may still take on the best device."""
-    device = choose()
+def free_memory(device: torch.device | None = None) -> int:
+    """Bytes that a model may still take on a device, or on the best one."""
+    device = device or choose()
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available

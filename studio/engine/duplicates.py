@@ -79,18 +79,24 @@ def features(pixels: Tensor, mel: MelSettings) -> Tensor:
     return torch.nn.functional.adaptive_avg_pool2d(levels[None], (ROWS, COLUMNS)).flatten()
 
 
-def groups(features: Tensor, near_db: float = NEAR_DB) -> list[tuple[int, ...]]:
-    """Which of (n, size) features lie nearer than `near_db`, directly or over others between them; each group sorted.
+def distances_db(ones: Tensor, others: Tensor) -> Tensor:
+    """How far (n, size) features are from (m, size): (n, m) dB, 0 for equal ones.
 
-    The distance is the RMS of the differences over the cells that sound, on average of the two.
+    The RMS of the differences over the cells that sound, on average of the two.
     """
+    squares = [each.square().sum(dim=1) for each in (ones, others)]
+    cells = [(each > 0).float().sum(dim=1) for each in (ones, others)]
+    distances = squares[0][:, None] + squares[1] - 2 * ones @ others.T
+    sounding = ((cells[0][:, None] + cells[1]) / 2).clamp_min(FEWEST_CELLS)
+    return (distances.clamp_min(0) / sounding).sqrt()
+
+
+def groups(features: Tensor, near_db: float = NEAR_DB) -> list[tuple[int, ...]]:
+    """Which of (n, size) features lie nearer than `near_db`, directly or over others between; each group sorted."""
     count, pairs = len(features), []
-    squares, cells = features.square().sum(dim=1), (features > 0).float().sum(dim=1)
     for first in range(0, count, BLOCK):
-        here, later = slice(first, first + BLOCK), slice(first, count)
-        distances = squares[here, None] + squares[later] - 2 * features[here] @ features[later].T
-        sounding = ((cells[here, None] + cells[later]) / 2).clamp_min(FEWEST_CELLS)
-        pairs.append((distances < near_db**2 * sounding).nonzero() + first)
+        distances = distances_db(features[first : first + BLOCK], features[first:])
+        pairs.append((distances < near_db).nonzero() + first)
     ones, others = torch.cat([torch.zeros(0, 2, dtype=torch.long), *pairs]).T.numpy()
     graph = sparse.coo_array((numpy.ones(len(ones), dtype=bool), (ones, others)), shape=(count, count))
     found: dict[int, list[int]] = {}

@@ -6,6 +6,7 @@ metadata holds peft's configuration (rank and alpha; without it alpha would sile
 under "one-shot-studio", the base it was trained on, the mel settings of its pictures, and the training's recipe.
 """
 
+import errno
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from studio.engine import kohya
 from studio.engine.models import Base
 from studio.errors import StudioError
 from studio.files import write_whole
@@ -61,7 +63,16 @@ def save(path: Path, modules: Mapping[str, torch.nn.Module], base: str, mel: Mel
         PEFTS: json.dumps(configuration, sort_keys=True),
         OURS: json.dumps({"version": 1, "base": base, "mel": as_dict(mel), "recipe": recipe}, sort_keys=True),
     }
-    return write_whole(path, lambda beside: save_file(weights, beside, metadata=metadata))
+    return write_whole(path, lambda beside: _save(weights, beside, metadata))
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+    """`save_file`, with a full disk told as the OSError that it is."""
+    try:
+        save_file(dict(tensors), path, metadata=dict(metadata))
+    except SafetensorError as error:
+        full = "No space left" in str(error) or "os error 28" in str(error)
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
 
 
 def read(path: Path) -> LoraInfo:
@@ -147,12 +158,14 @@ def export(source: Path, target: Path, format: str) -> Path:
     """
     if format == "kohya":
         weights, alphas = _weights(Path(source))
-        tensors, metadata = _to_kohya(weights, alphas), _kohya_metadata(read(source), weights, alphas)
+        info, tensors = read(source), _to_kohya(weights, alphas)
+        metadata = kohya.metadata(Path(target).stem, info.base, info.mel, info.recipe, weights, alphas)
+        metadata |= kohya.hashes(tensors, metadata)
     else:
         tensors, metadata = _folded(Path(source)), {"format": "pt"}
     if OURS in (said := _metadata(Path(source))):
         metadata[OURS] = said[OURS]
-    return write_whole(target, lambda beside: save_file(tensors, beside, metadata=metadata))
+    return write_whole(target, lambda beside: _save(tensors, beside, metadata))
 
 
 def _weights(path: Path) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -204,11 +217,3 @@ def _to_kohya(weights: Mapping[str, Tensor], alphas: Mapping[str, float]) -> dic
         tensors[f"{name}.{'lora_down' if side == 'lora_A' else 'lora_up'}.weight"] = value
         tensors[f"{name}.alpha"] = torch.tensor(alphas[module])
     return tensors
-
-
-def _kohya_metadata(info: LoraInfo, weights: Mapping[str, Tensor], alphas: Mapping[str, float]) -> dict[str, str]:
-    """The six keys that kohya's tools call the minimum, and the name A1111 shows."""
-    rank = max(value.shape[0] for key, value in weights.items() if ".lora_A." in key)
-    return {"format": "pt", "ss_v2": "False", "ss_base_model_version": "sd_v1", "ss_network_module": "networks.lora",
-            "ss_network_dim": str(rank), "ss_network_alpha": str(max(alphas.values())), "ss_network_args": "{}",
-            "ss_output_name": info.path.stem, "ss_sd_model_name": info.base or "unknown"}

@@ -48,7 +48,7 @@ def encode(waveforms: Tensor, mel: MelSettings) -> tuple[Tensor, Tensor]:
 
 
 def decode(pixels: Tensor, peak_db: Tensor, mel: MelSettings, *, loudest: Tensor | None = None,
-           report: Report = silent) -> Tensor:
+           start: Tensor | None = None, report: Report = silent) -> Tensor:
     """Pictures to sounds, lossy: phase is not in a picture and is found anew; `encode` is the inverse.
 
     pixels  : (n, n_mels, n_frames), or (n, 3, n_mels, n_frames) left, middle, right, or (n, 2, …) without the middle;
@@ -56,10 +56,12 @@ def decode(pixels: Tensor, peak_db: Tensor, mel: MelSettings, *, loudest: Tensor
     peak_db : (n,) the level that 255 stands for
     loudest : (n,) the greatest |sample| of each sound, where it is known: none of the result is beyond it, and attacks
               come nearer to the original's
+    start   : sounds of the result's shape to begin from instead of noise: what the picture leaves open, the phase above
+              all, stays near theirs. The classic road, griffin-lim, always begins from noise
     returns : (n, samples) or (n, 2, samples) float32, the level kept, samples being (n_frames - 1) · hop_length - pad;
               black pictures give exact zeros
     """
-    return invert(from_pixels(pixels, peak_db, mel), mel, loudest=loudest, report=report)
+    return invert(from_pixels(pixels, peak_db, mel), mel, loudest=loudest, start=start, report=report)
 
 
 # ------------------------------------------------------------------------------------------------- sound ↔ band power
@@ -80,10 +82,11 @@ def mel_spectrogram(waveforms: Tensor, mel: MelSettings) -> Tensor:
     return power.unflatten(0, waveforms.shape[:-1])
 
 
-def invert(power: Tensor, mel: MelSettings, *, loudest: Tensor | None = None, report: Report = silent) -> Tensor:
-    """Sounds whose band power is near `power`, lowest band first; shapes and `loudest` as for `decode`.
+def invert(power: Tensor, mel: MelSettings, *, loudest: Tensor | None = None, start: Tensor | None = None,
+           report: Report = silent) -> Tensor:
+    """Sounds whose band power is near `power`, lowest band first; shapes, `loudest` and `start` as for `decode`.
 
-    Same `mel.seed`, same samples: the search starts from that seed's noise, the same for every sound of the batch.
+    Same `mel.seed`, same samples: the search begins from that seed's noise, the same for every sound of the batch.
     """
     stereo = power.dim() == 4
     sides = power[:, [0, -1]].flatten(0, 1) if stereo else power
@@ -94,23 +97,39 @@ def invert(power: Tensor, mel: MelSettings, *, loudest: Tensor | None = None, re
         waveforms = waveforms if bounds is None else _held(waveforms, bounds)
     else:
         middle = power[:, 1] if stereo and power.shape[1] == 3 else None
-        waveforms = _search(sides, middle, mel, slices, bounds, report)
+        begin = _noise(sides, mel) if start is None else _placed(start.to(sides), sides, mel)
+        before = torch.zeros_like(begin) if start is None else begin  # noise gets a push, a sound stays where it is
+        waveforms = _search(sides, middle, mel, slices, bounds, (begin, before), report)
     sounding = _sounding(sides, waveforms.shape[1], mel.hop_length)
     waveforms = torch.nan_to_num(waveforms * sounding)[:, mel.pad :]
     return waveforms.unflatten(0, (-1, 2)) if stereo else waveforms
 
 
+def _noise(power: Tensor, mel: MelSettings) -> Tensor:
+    """(n, pad + samples) of one seeded noise for power (n, n_mels, n_frames): where the search begins."""
+    length = (power.shape[2] - 1) * mel.hop_length
+    noise = torch.randn(1, length, generator=torch.Generator().manual_seed(mel.seed))
+    return noise.to(power.device).repeat(len(power), 1)
+
+
+def _placed(start: Tensor, power: Tensor, mel: MelSettings) -> Tensor:
+    """Sounds (n, samples) or (n, 2, samples) as the search holds them: sides in a row, after the silence before."""
+    sounds = start.flatten(0, -2)
+    placed = sounds.new_zeros(len(sounds), (power.shape[2] - 1) * mel.hop_length)
+    placed[:, mel.pad : mel.pad + sounds.shape[1]] = sounds[:, : placed.shape[1] - mel.pad]
+    return placed
+
+
 def _search(power: Tensor, middle: Tensor | None, mel: MelSettings, slices: tuple[Slice, ...], bounds: Tensor | None,
-            report: Report) -> Tensor:
+            begin: tuple[Tensor, Tensor], report: Report) -> Tensor:
     """The rounds of the decoder toward power (n, n_mels, n_frames), and where they end: (n, pad + samples).
 
     middle : the power of half the sum of each pair of sounds, (n / 2, n_mels, n_frames), where they are sides
+    begin  : (n, pad + samples) each: where they begin, and where they were before, which the momentum goes on from
     """
-    n, _, n_frames = power.shape
     peak = power.amax(dim=(1, 2))[:, None, None].clamp_min(1e-30)
-    noise = torch.randn(1, (n_frames - 1) * mel.hop_length, generator=torch.Generator().manual_seed(mel.seed))
-    waveforms = shadow = noise.to(power.device).repeat(n, 1)
-    before = torch.zeros_like(waveforms)
+    waveforms, before = begin
+    shadow = waveforms
     coarse, fine = ([_fitted(each, slices, spare) for each in (power, middle) if each is not None]
                     for spare in (True, False))
     for step in range(mel.iterations):

@@ -3,6 +3,7 @@
 A loaded pipeline is kept between calls, one at a time, because loading takes longer than making a sound.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -129,8 +130,7 @@ def check_fits(base: Base, mel: MelSettings) -> None:
     Any base takes multiples of what its VAE and UNet halve; one with mel settings of its own has learned where each
     band lies, so the height must be its own too.
     """
-    pipeline = base.pipeline
-    multiple = pipeline.vae_scale_factor * 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
+    multiple = _multiple(base)
     for name, size in (("n_mels", mel.n_mels), ("n_frames", mel.n_frames)):
         if size % multiple:
             raise StudioError(f"{name} is {size}, which base {base.name!r} cannot take; "
@@ -138,6 +138,19 @@ def check_fits(base: Base, mel: MelSettings) -> None:
     if mel.n_mels != base.mel.n_mels and (Path(where(base.name)) / MEL_FILE).is_file():
         raise StudioError(f"n_mels is {mel.n_mels}, but base {base.name!r} draws pictures of {base.mel.n_mels} rows; "
                           f"prepare the sounds with a preset of {base.mel.n_mels}, or choose another base")
+
+
+def as_long_as(base: Base, mel: MelSettings, duration: float) -> MelSettings:
+    """The same picture, wide enough for `duration` seconds in the base's steps; 0 keeps its width."""
+    if not duration:
+        return mel
+    columns, multiple = (duration * mel.sample_rate + mel.pad) / mel.hop_length + 1, _multiple(base)
+    return replace(mel, n_frames=multiple * math.ceil(columns / multiple))
+
+
+def _multiple(base: Base) -> int:
+    """What the sides of a picture must be multiples of, so that VAE and UNet can halve them."""
+    return base.pipeline.vae_scale_factor * 2 ** (len(base.pipeline.unet.config.block_out_channels) - 1)
 
 
 def _first_line(error: Exception) -> str:

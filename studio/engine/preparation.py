@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from studio.engine import audio, captions, picture
-from studio.engine.dataset import AUDIO, IMAGES, append_rows, open_or_none, whole, write_settings
+from studio.engine.dataset import AUDIO, IMAGES, append_rows, made_of, open_or_none, whole, write_settings
 from studio.errors import StudioError
 from studio.files import sha1_of, slug
 from studio.knobs import as_dict
@@ -203,14 +203,8 @@ class _Known:
 def _known(folder: Path, rows: Sequence[OneShot]) -> _Known:
     known = _Known()
     for row in rows:
-        known.add(row, _made_of(folder / row.audio))
+        known.add(row, made_of(folder / row.audio))
     return known
-
-
-def _made_of(prepared: Path) -> str:
-    """SHA-1 of the file that a prepared sound was made of, "" where that cannot be told."""
-    recipe = audio.read_recipe(prepared) if prepared.is_file() else None
-    return str((recipe or {}).get("sha1", ""))
 
 
 def _is_gone(path: Path) -> bool:
@@ -232,7 +226,7 @@ def _free_names(folder: Path, path: Path, sha1: str, known: _Known) -> dict[str,
     stem, number = wanted, 1
     while True:
         prepared, image = folder / AUDIO / f"{stem}.wav", folder / IMAGES / f"{stem}.png"
-        leftover = prepared.exists() and _made_of(prepared) == sha1
+        leftover = prepared.exists() and made_of(prepared) == sha1
         if stem not in taken and (leftover or not (prepared.exists() or image.exists())):
             return {"file_name": f"{IMAGES}/{stem}.png", "audio": f"{AUDIO}/{stem}.wav"}
         number += 1

@@ -1,0 +1,45 @@
+"""From words to pictures: the road that new sounds, previews of a training and ways between sounds share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.engine.latents import noise_for, pixels_from_latents
+from studio.engine.models import Base
+from studio.engine.prompts import guides
+from studio.progress import Progress, Report, silent
+from studio.settings import GenerateSettings, MelSettings, MorphSettings
+
+
+def paint(base: Base, mel: MelSettings, settings: GenerateSettings, prompts: Sequence[str], seeds: Sequence[int], *,
+          report: Report = silent) -> Tensor:
+    """Denoise one picture for each prompt and its seed, with the base's scheduler as it is set.
+
+    returns : (n, n_mels, n_frames), or stereo (n, 3, n_mels, n_frames), float 0…255
+    Raises StudioError for a prompt whose weights are none.
+    """
+    words = guides(base, prompts, [settings.negative_prompt] * len(prompts))
+    return paint_from(base, mel, settings, words, noise_for(base, mel, list(seeds)), seeds, report=report)
+
+
+def paint_from(base: Base, mel: MelSettings, settings: GenerateSettings | MorphSettings, words: Tensor, noise: Tensor,
+               seeds: Sequence[int], *, report: Report = silent) -> Tensor:
+    """As `paint`, from embeddings and noise; uses `steps` and `guidance` of `settings`.
+
+    words : what `prompts.guides` gives for n prompts, (2 · n, tokens, channels)
+    noise : (n, channels, h, w), what `noise_for` gives
+    seeds : n, of the noise that "euler a" adds on the way, so that it, too, is the same each time
+    """
+    def after_step(pipeline: Any, step: int, timestep: int, tensors: dict) -> dict:
+        report(Progress("denoise", step + 1, settings.steps))  # a stop leaves from here, before the VAE
+        return tensors
+
+    prompt, negative = words.chunk(2)
+    latents = base.pipeline(
+        prompt_embeds=prompt, negative_prompt_embeds=negative, height=mel.n_mels, width=mel.n_frames,
+        num_inference_steps=settings.steps, guidance_scale=settings.guidance, latents=noise,
+        generator=[torch.Generator().manual_seed(seed) for seed in seeds], output_type="latent",
+        callback_on_step_end=after_step).images
+    return pixels_from_latents(base, latents, stereo=mel.stereo)

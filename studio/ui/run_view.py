@@ -1,0 +1,201 @@
+"""What a page sees of the training runs: where one stands, its curves, its previews, and the others in a list."""
+
+import base64
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio import jobs
+from studio.errors import StudioError
+from studio.progress import Progress
+from studio.runs import Previews, Run, RunState, latest, running, runs
+from studio.ui import engine, takes
+from studio.ui.components.chart import chart, line
+from studio.ui.components.note import note, working
+from studio.ui.components.preview_table import Column, table
+from studio.ui.components.run_list import Listed, listed
+from studio.ui.studio import Studio
+
+OFTEN, SELDOM = 1, 3  # seconds between two looks, while a training runs and while none does
+MOST_LISTED = 40  # runs
+MOST_COLUMNS = 16  # steps beside each other
+FIRST = note("Nothing trained yet. Choose a dataset and press Start; if there is none, begin at Dataset.", tone="next")
+FIRST_FOR_GUESTS = note("Nothing is being trained here.")
+LOSS_HINT = "The loss appears here while a training runs; lower is closer to your sounds."
+DISTANCE_HINT = "How like your kit the previews are, at each step."
+PREVIEW_HINT = "Previews appear here as it trains: the same words and seeds at each step, from the base alone on."
+GUESTS = ("seen", "note", "losses", "distances", "previews", "timer")  # of the parts below
+PARTS = (*GUESTS, "list", "start", "stop", "resume", "use", "best")
+
+
+class RunView:
+    """What the parts of the tab show; all of it is read from run folders, so that every page shows the same."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.folder = studio.workspace.runs
+        self.parts = GUESTS if studio.guest else PARTS
+        self.thrown: Path | None = None  # the run that was thrown away last, by any page
+
+    def find(self, name: str | None) -> Run | None:
+        """The run that is called so, None where there is none; `name` may be anything that a page sends."""
+        return next((run for run in runs(self.folder) if run.name == name), None)
+
+    def look(self, opened: str | None, seen: Mapping[str, Any] | None) -> list[Any]:
+        """Updates of the parts, in their order; nothing for what has not changed since `seen`.
+
+        opened : the run that the page has chosen to show; without one, it is the one at work, else the latest
+        """
+        if not self.studio.guest and jobs.queue(self.folder):
+            jobs.advance(self.folder)  # where the one before was killed, nobody else does
+        busy = running(self.folder)
+        run = self.find(opened) or busy or latest(self.folder)
+        if run is None:
+            made = {"note": FIRST_FOR_GUESTS if self.studio.guest else FIRST, **self._curves(None),
+                    "previews": table("", [], [], PREVIEW_HINT), "stop": gr.update(interactive=False),
+                    **{name: gr.update(visible=False) for name in ("resume", "use", "best")}}
+            stamps = {name: "nothing" for name in made}
+        else:
+            state = self.studio.stories.state(run)
+            about = f"{run.name} {state.status} {state.step} {state.stage} {state.note} {len(state.held_out)}"
+            heard = f"{run.name} {len(state.previews)} {state.best_step} {state.status}"
+            made = {"note": lambda: said(run, state, guest=self.studio.guest),
+                    **{name: lambda name=name: self._curves(state)[name] for name in ("losses", "distances")},
+                    "previews": lambda: self._previews(run, state), **_buttons(run, state)}
+            stamps = {name: heard if name in ("distances", "previews") else about for name in made}
+        made |= {"timer": gr.Timer(OFTEN if busy else SELDOM), "list": (entries := self._list(run)),
+                 "start": gr.update(value="Add to the queue" if busy else "Start training")}
+        stamps |= {"timer": bool(busy), "start": bool(busy), "list": str(entries)}
+        known = seen or {}
+        changed = {name for name in self.parts if name != "seen" and known.get(name) != stamps[name]}
+        updates = {name: made[name]() if callable(made[name]) else made[name] for name in changed}
+        updates["seen"] = stamps if changed else gr.skip()
+        return [updates.get(name, gr.skip()) for name in self.parts]
+
+    # ------------------------------------------------------------------------------------------------- the curves
+    def _curves(self, state: RunState | None) -> dict[str, Any]:
+        losses = [line("loss", state.losses, "noisy"), line("of the sounds kept apart", state.held_out, "dots",
+                                                            second=True)] if state else []
+        previews = state.previews if state else ()
+        away = [(each.step, each.distance_db) for each in previews if each.distance_db is not None]
+        nearest = [(each.step, each.nearest_db) for each in previews if each.nearest_db is not None]
+        distances = [line("from the kit", away, "dots"),
+                     line("nearest one: near 0 is a copy", nearest, "dots", second=True)]
+        total = state.total if state else 0
+        best = state.best_step if state else None
+        return {"losses": chart("Loss", LOSS_HINT, total, losses, best=best if losses else None),
+                "distances": chart("Previews", DISTANCE_HINT, total, distances,
+                                   best=best if away else None, unit="dB")}
+
+    # ----------------------------------------------------------------------------------------------- the previews
+    def _previews(self, run: Run, state: RunState) -> dict[str, Any]:
+        sets = state.previews
+        columns = [Column(each.step, [takes.thumbnail(path.with_suffix(".png"), takes.stamp_of(path)) for path
+                                      in each.sounds()], each.distance_db, each.nearest_db,
+                          best=each.step == state.best_step) for each in _spread(sets, state.best_step)]
+        hint = "" if state.active or sets else "No previews were made."
+        return table(run.name, _prompts(sets), columns, hint or PREVIEW_HINT)
+
+    def preview_sound(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """One preview for the browser: {"run", "step", "row"} → {"wav" in base64, "level_db"} or {"error"}."""
+        run = self.find(asked.get("run"))
+        sets = self.studio.stories.state(run).previews if run else ()
+        sounds = next((each.sounds() for each in sets if each.step == asked.get("step")), [])
+        row = asked.get("row")
+        if not isinstance(row, int) or not 0 <= row < len(sounds):
+            return {"error": "This preview is no longer there."}
+        try:
+            level_db, _ = takes.heard_of(sounds[row], takes.stamp_of(sounds[row]))
+            return {"wav": base64.b64encode(sounds[row].read_bytes()).decode("ascii"), "level_db": level_db}
+        except (OSError, StudioError):
+            return {"error": "This preview cannot be read any more."}
+
+    # --------------------------------------------------------------------------------------------------- the list
+    def _list(self, shown: Run | None) -> dict[str, Any]:
+        if self.studio.guest:
+            return {}
+        found, waiting = runs(self.folder), jobs.queue(self.folder)
+        entries = [self._listed(run, waiting, run == shown) for run in found[:MOST_LISTED]]
+        order = {"queued": 1, "running": 0, "starting": 0, "stopping": 0}
+        entries.sort(key=lambda each: order.get(each.status, 2))
+        return listed(entries, max(0, len(found) - MOST_LISTED), self.thrown.name if self.thrown else "")
+
+    def _listed(self, run: Run, waiting: Sequence[Run], shown: bool) -> Listed:
+        if run in waiting:
+            return Listed(run.name, "queued", f"waits, no. {waiting.index(run) + 1}", ("take off", "clone"), shown)
+        if run.at_work():
+            state = self.studio.stories.state(run)
+            part = state.step / state.total if state.total else 0.0
+            text = f"{state.step} of {state.total}" if state.total else state.stage or "starting"
+            return Listed(run.name, state.status, text, ("stop", "clone"), shown, part)
+        status = run.last_event().get("status", "failed")
+        acts = ("clone", "trash") if status == "done" else ("resume", "clone", "trash")
+        return Listed(run.name, status, f"{status} {_when(run)}", acts, shown)
+
+
+def _when(run: Run) -> str:
+    """When its last word was said, as short as it is clear."""
+    ended = time.localtime(run.last_event().get("time", 0))
+    today = time.localtime()[:3] == ended[:3]
+    return time.strftime("%H:%M" if today else "%Y-%m-%d", ended)
+
+
+def _spread(sets: Sequence[Previews], best: int | None) -> list[Previews]:
+    """As many as fit beside each other: the first, the last, the best, and others between them."""
+    if len(sets) <= MOST_COLUMNS:
+        return list(sets)
+    kept = {round(place * (len(sets) - 1) / (MOST_COLUMNS - 2)) for place in range(MOST_COLUMNS - 1)}
+    kept |= {place for place, each in enumerate(sets) if each.step == best}
+    return [sets[place] for place in sorted(kept)]
+
+
+def _prompts(sets: Sequence[Previews]) -> list[str]:
+    """The words of the rows, from the recipes of the first previews."""
+    words = []
+    for path in sets[0].sounds() if sets else ():
+        try:
+            words.append(engine.library.read(path).prompt or path.stem)
+        except StudioError:
+            words.append(path.stem)
+    return words
+
+
+def _buttons(run: Run, state: RunState) -> dict[str, Any]:
+    return {"stop": gr.update(interactive=state.active and state.status != "stopping",
+                              value="Take off the queue" if state.status == "queued" else "Stop and save"),
+            "resume": gr.update(visible=state.status in ("stopped", "failed")),
+            "use": gr.update(visible=state.lora is not None),
+            "best": gr.update(visible=state.best_step is not None and (state.lora is None
+                                                                       or state.best_step != state.step),
+                              value=f"Use the best, step {state.best_step}")}
+
+
+def said(run: Run, state: RunState, *, guest: bool = False) -> dict[str, Any]:
+    """Where a run stands; guests are told no path and no fault, which may name one."""
+    loss = f"loss {state.losses[-1][1]:.4f}" if state.losses else ""
+    if state.status == "queued":
+        return note(f"{run.name}: waits for the training before it.", tone="next")
+    if state.status == "failed":
+        return note(f"{run.name}: failed.", [] if guest else [state.error], tone="bad")
+    if not state.active:
+        if not state.lora:
+            return note(f"{run.name}: stopped before anything was learned.", tone="bad")
+        end = "trained" if state.status == "done" else "stopped and saved"
+        file = [] if guest else [f"LoRA file: {state.settings.get('out') or state.lora}"]
+        return note(f"{run.name}: {end}, {', '.join(filter(None, (f'{state.step} steps', loss)))}.", file, tone="good")
+    if state.status == "stopping":
+        return working(Progress(f"{run.name}: finishing this step, then saving", state.step, state.total, loss))
+    if state.stage == "train":
+        return working(Progress(f"{run.name}: training", state.step, state.total, loss), state.seconds_left)
+    if state.status == "running":  # between two steps
+        word = {"preview": "making previews", "validate": "checking on the sounds kept apart"}.get(state.stage, "")
+        text = f"{run.name}: training"
+        return working(Progress(text, state.step, state.total, word or loss), state.seconds_left)
+    return working(Progress(f"{run.name}: {_STAGES.get(state.stage, state.stage) or 'starting'}", note=state.note))
+
+
+_STAGES = {"load": "loading the base", "encode": "reading the sounds", "preview": "making the first previews",
+           "validate": "checking on the sounds kept apart", "resume": "going on", "estimate": "measuring"}

@@ -1,0 +1,32 @@
+"""What the Dataset tab does, asked without a browser."""
+
+import pytest
+import torch
+
+from studio.engine import exchange, picture
+from studio.errors import StudioError
+from studio.settings import MelSettings
+from studio.ui.preparing import Preparing
+from studio.ui.studio import Studio
+
+MEL = MelSettings(n_mels=32, n_frames=32, hop_length=347, n_fft=2048, iterations=2)
+
+
+def test_a_dataset_is_exported_into_the_export_folder_and_nothing_is_written_over(workspace, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    picture.save(tmp_path / "pictures" / "kick.png", picture.of_sound(torch.rand(MEL.samples) - 0.5, MEL))
+    exchange.import_pictures(tmp_path / "pictures", workspace.datasets / "kit")
+    bench = Preparing(Studio(workspace, None, None), None, None, None)
+    for name in ("kit_kohya", "kit_kohya_2"):
+        waiting, told = bench.export("kit", "kohya")
+        assert waiting["tone"] == "busy" and told["tone"] == "good"
+        assert told["lines"] == [str(workspace.exports / name)]
+        assert list((workspace.exports / name).glob("1_kick/*.png"))
+
+
+def test_what_is_no_dataset_is_not_exported(workspace):
+    asked = Preparing(Studio(workspace, None, None), None, None, None).export("none", "kohya")
+    next(asked)
+    assert next(asked)["tone"] == "bad"
+    with pytest.raises(StudioError, match="is no dataset"):
+        next(asked)

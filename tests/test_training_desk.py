@@ -1,0 +1,91 @@
+"""What the Train tab does, asked without a browser."""
+
+import dataclasses
+
+import gradio as gr
+import pytest
+
+from studio import dial, jobs, presets
+from studio.errors import StudioError
+from studio.settings import TrainSettings
+from studio.story import Estimate
+from studio.ui.form import Form
+from studio.ui.run_view import RunView
+from studio.ui.studio import Studio
+from studio.ui.training_desk import ANY, KEPT, ROLES, Desk, _spoken
+
+
+@pytest.fixture
+def desk(workspace):
+    with gr.Blocks(analytics_enabled=False):
+        form = Form(TrainSettings, prefix="train", at_once=False)
+        form.groups()
+    studio = Studio(workspace, None, None)
+    return Desk(studio, form, RunView(studio))
+
+
+def said(desk, values):
+    """The settings that updates of the form leave, over the defaults."""
+    names = list(desk.form._of_name)
+    return {name: value for name, value in zip(names, values, strict=True) if value != gr.skip()}
+
+
+def values_of(desk, **changes):
+    return desk.form.show(dataclasses.replace(TrainSettings(), **changes))
+
+
+def test_the_form_in_groups_has_every_setting(desk):
+    assert len(desk.form.controls) == len(dataclasses.fields(TrainSettings))
+    assert desk.form.read([each.value for each in desk.form.controls]) == TrainSettings()
+
+
+def test_every_role_is_a_preset_and_leaves_the_machine_and_the_users_words_alone(desk):
+    assert ANY in dict(ROLES).values() and set(dict(ROLES).values()) <= set(presets.names("train"))
+    for _, name in ROLES:
+        assert not set(said(desk, desk.preset(name, 0))) & set(KEPT)
+
+
+def test_a_preset_for_another_base_brings_its_base(desk):
+    changed = said(desk, desk.preset("stable-diffusion-1.5", 0))
+    assert changed["base"].startswith("stable-diffusion") and changed["gradient_checkpointing"] is True
+
+
+def test_the_dial_turns_what_it_says_from_the_preset_on(desk):
+    changed = said(desk, desk.turn("thorough", -1))
+    assert set(changed) == set(dial.TURNED)
+    assert changed["steps"] == dial.turned(presets.load("train", "thorough"), -1).steps
+    assert said(desk, desk.turn(None, 0))["steps"] == TrainSettings().steps
+
+
+def test_measuring_tells_the_time_and_a_training_of_another_kind_is_told_nothing(desk, monkeypatch):
+    monkeypatch.setattr(jobs, "measure", lambda dataset, settings: Estimate(300, 1.0, 600.0, 3e9, 9e9))
+    monkeypatch.setattr(Desk, "expect", lambda self, dataset, *values: self._measured)
+    waiting, told = desk.measure("kit", *values_of(desk))
+    assert waiting[0]["tone"] == "busy" and len(told[0]) == 1
+    key = next(iter(told[0]))
+    assert key[0] == "kit" and told[0][key].seconds == 600
+
+
+def test_without_a_dataset_nothing_starts_or_is_measured(desk):
+    for work in (lambda: desk.start(None, "", *values_of(desk)), lambda: next(desk.measure(None, *values_of(desk)))):
+        with pytest.raises(StudioError, match="no dataset is chosen"):
+            work()
+
+
+@pytest.mark.parametrize("act", ["stop", "resume", "use", "use_best"])
+def test_without_a_run_there_is_nothing_to_act_on(desk, act):
+    with pytest.raises(StudioError, match="there is no training; start one"):
+        getattr(desk, act)("")
+
+
+def test_a_run_that_vanished_is_said_to_have(desk):
+    with pytest.raises(StudioError, match="gone: is no longer there"):
+        desk.open(type("Event", (), {"name": "gone"}))
+    with pytest.raises(StudioError, match="nothing was thrown away"):
+        desk.undo("")
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (80, "80 s"), (100, "2 min"), (3600, "60 min"),
+                                                (9000, "2.5 h")])
+def test_times_are_told_as_people_say_them(seconds, words):
+    assert _spoken(seconds) == words
