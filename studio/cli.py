@@ -95,16 +95,29 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(prepare, PrepareSettings)
     add_flags(prepare, MelSettings)
 
+    give = _verb(names, "export-dataset", verbs.export_dataset, "a dataset for other programs' trainers")
+    give.add_argument("dataset", type=Path, metavar="DATASET")
+    give.add_argument("out", type=Path, metavar="OUT", help="a new folder")
+    give.add_argument("--format", choices=("kohya", "imagefolder"), required=True,
+                      help="kohya: folders N_class with .txt captions; imagefolder: as Hugging Face datasets loads it")
+
+    take = _verb(names, "import-dataset", verbs.import_dataset, "a folder of spectrogram PNGs into a dataset")
+    take.add_argument("pictures", type=Path, metavar="PICTURES", help="a folder, kohya's or an imagefolder, too")
+    take.add_argument("--out", type=Path, required=True, metavar="DATASET")
+    take.add_argument("--mel", default="", metavar="PRESET|FILE", help="of pictures that do not say how they were made")
+
     train = _verb(names, "train", verbs.train, "a dataset into a LoRA")
     train.add_argument("dataset", type=Path, metavar="DATASET")
     train.add_argument("--out", type=Path, required=True, metavar="LORA.safetensors")
     train.add_argument("--preset", default="", help="start from a training preset")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the same --out")
+    train.add_argument("--estimate", action="store_true", help="say what time and memory it will take, and end there")
     add_flags(train, TrainSettings)
 
     generate = _verb(names, "generate", verbs.generate, "words into new sounds")
     generate.add_argument("--out", type=Path, required=True, metavar="DIR")
     generate.add_argument("--preset", default="", help="start from a generation preset")
+    generate.add_argument("--batch", type=Path, metavar="FILE.json", help="many prompts: Riffusion's batch file")
     add_flags(generate, GenerateSettings)
 
     transform = _verb(names, "transform", verbs.transform, "a sound into another")
@@ -112,13 +125,18 @@ def _parser() -> argparse.ArgumentParser:
     transform.add_argument("--mask", type=Path, metavar="MASK.png", help="white is made anew, black is kept")
     add_flags(transform, TransformSettings, names={"repaint_above_hz": "repaint_above"})
 
+    split = _verb(names, "split", verbs.split, "a mix into drums, bass, vocals and the rest")
+    split.add_argument("source", type=Path, metavar="IN.wav")
+    split.add_argument("out", type=Path, metavar="DIR")
+    split.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
+
     morph = _verb(names, "morph", verbs.morph, "one-shots on the way from one prompt to another")
     morph.add_argument("--out", type=Path, required=True, metavar="DIR")
-    add_flags(morph, MorphSettings, names={"start": "from", "end": "to"}, skip=("seconds", "loop"))
+    add_flags(morph, MorphSettings, names={"start": "from", "end": "to"}, skip=("seconds", "bpm", "bars", "loop"))
 
     track = _verb(names, "track", verbs.track, "a long track or a loop")
     track.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
-    add_flags(track, MorphSettings, names={"start": "prompt", "end": "to"}, skip=("count",))
+    add_flags(track, MorphSettings, names={"start": "prompt", "end": "to"}, skip=("count", "below"))
 
     pretrain = _verb(names, "pretrain", verbs.pretrain, "thousands of sounds into a base model of your own")
     pretrain.add_argument("library", type=Path, metavar="LIBRARY", help="a folder of sounds, or a prepared dataset")

@@ -29,8 +29,9 @@ from torch import Tensor
 from studio.engine import audio, denoising, masks, picture
 from studio.engine.latents import noise_for, pixels_from_latents, sound_from_pixels
 from studio.engine.models import Base, check_fits, load_base
-from studio.engine.morph import slerp
+from studio.engine.prompts import guides
 from studio.engine.transform import repaint
+from studio.engine.way import slerp
 from studio.errors import StudioError
 from studio.settings import TransformSettings
 from studio.workspace import workspace
@@ -185,19 +186,19 @@ def _made(base: Base, wish: Wish, folder: Path) -> dict[str, Any]:
     seed_image = _seed_image(folder, wish.seed_image_id, (mel.n_mels, mel.n_frames))
     anew = None if wish.mask_image_id is None else _scaled(
         masks.read(_named(folder, "mask_image_id", wish.mask_image_id)), (mel.n_mels, mel.n_frames))
-    guides = torch.lerp(*(denoising.words(base, end.prompt, end.negative_prompt) for end in (wish.start, wish.end)),
+    words = torch.lerp(*(guides(base, [end.prompt], [end.negative_prompt]) for end in (wish.start, wish.end)),
                         alpha)
     noise = slerp(*(noise_for(base, mel, [end.seed]) for end in (wish.start, wish.end)), alpha)
     settings = TransformSettings(
         strength=wish.start.denoising + alpha * (wish.end.denoising - wish.start.denoising), steps=wish.steps,
         guidance=wish.start.guidance + alpha * (wish.end.guidance - wish.start.guidance))
     if seed_image is not None:
-        pixels = repaint(base, seed_image[None], noise, guides, settings, anew=None if anew is None else anew[None])
+        pixels = repaint(base, seed_image[None], noise, words, settings, anew=None if anew is None else anew[None])
     elif anew is not None:
         raise StudioError(f"mask_image_id is {wish.mask_image_id!r}, but there is no {wish.seed_image_id!r} "
                           f"to keep anything of; put one into {folder.name}/ or leave the mask out")
     else:
-        pixels = pixels_from_latents(base, denoising.denoise(base, noise, guides, settings))
+        pixels = pixels_from_latents(base, denoising.denoise(base, noise, words, settings))
     waveform = sound_from_pixels(pixels, mel)[0]
     return {"image": _jpeg(pixels[0]), "audio": _mp3(waveform, mel.sample_rate), "duration_s": mel.duration}
 

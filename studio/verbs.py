@@ -5,6 +5,7 @@ Results go to standard output, progress to standard error. Each function returns
 
 import argparse
 import dataclasses
+import itertools
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 from studio import presets
 from studio.errors import Cancelled, StudioError
 from studio.flags import chosen
-from studio.progress import Progress
+from studio.progress import INNER, Progress
 from studio.settings import (
     GenerateSettings,
     MelSettings,
@@ -24,8 +25,6 @@ from studio.settings import (
     TransformSettings,
 )
 from studio.workspace import workspace
-
-INNER = ("denoise", "decode")  # stages inside the making of one sound: shown on a terminal, too many for a log
 
 
 def studio(arguments: argparse.Namespace) -> None:
@@ -97,7 +96,30 @@ def prepare(arguments: argparse.Namespace) -> dict[str, Any]:
             "unchanged": len(result.unchanged), "refused": [list(pair) for pair in result.refused]}
 
 
-def train(arguments: argparse.Namespace) -> dict[str, Any]:
+def export_dataset(arguments: argparse.Namespace) -> dict[str, Any]:
+    """A dataset for other programs' trainers."""
+    from studio.engine import exchange
+
+    paths = exchange.export(arguments.dataset, arguments.out, arguments.format, report=_tell)
+    _print(arguments, f"{len(paths)} pictures in {arguments.out}")
+    return {"folder": str(arguments.out), "format": arguments.format, "files": [str(path) for path in paths]}
+
+
+def import_dataset(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Spectrogram pictures into a dataset."""
+    from studio.engine import exchange
+
+    mel = presets.load("mel", arguments.mel, workspace(arguments.workspace)) if arguments.mel else None
+    result = exchange.import_pictures(arguments.pictures, arguments.out, mel, report=_tell)
+    for path, why in result.refused:
+        print(f"left out: {path}: {why}", file=sys.stderr)
+    _print(arguments, f"{len(result.added)} pictures brought in, {result.unchanged} were there, "
+                      f"{len(result.refused)} left out: {arguments.out}")
+    return {"dataset": str(arguments.out), "added": [dataclasses.asdict(shot) for shot in result.added],
+            "unchanged": result.unchanged, "refused": [list(pair) for pair in result.refused]}
+
+
+def train(arguments: argparse.Namespace) -> dict[str, Any] | None:
     """A dataset into a LoRA."""
     from studio import jobs
     from studio.files import unused
@@ -107,13 +129,16 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.resume and (earlier := _last_run(out)):
         settings = dataclasses.replace(earlier.settings(), **chosen(arguments, TrainSettings))
         folder = earlier.folder
-    run = jobs.start_training(arguments.dataset, settings, folder, out=out, resume=arguments.resume)
-    try:
-        state = run.wait(_tell_event)
-    except KeyboardInterrupt:
-        print("\nstopping: the step is finished and saved", file=sys.stderr)
-        run.stop()
-        state = run.wait(_tell_event)
+    if arguments.estimate:
+        return _estimate(arguments, settings)
+    if jobs.launched():  # by accelerate, torchrun or srun: this process is one of those that share the work
+        run = jobs.work_here(arguments.dataset, settings, folder, out=out, resume=arguments.resume)
+        if run is None:
+            return None
+        state = run.state()
+    else:
+        run = jobs.start_training(arguments.dataset, settings, folder, out=out, resume=arguments.resume)
+        state = _waited_for(run)
     if state.status == "failed":
         raise StudioError(state.error)
     if state.status == "stopped":
@@ -121,6 +146,28 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
     _print(arguments, f"{out}  ({state.step} steps, last loss {state.losses[-1][1]:.4f})")
     return {"lora": str(out), "run": str(folder), "steps": state.step, "loss": state.losses[-1][1],
             "seconds": round(_seconds(run.events()), 1)}
+
+
+def _waited_for(run: Any) -> Any:
+    """How the run ended; Ctrl-C stops it first."""
+    try:
+        return run.wait(_tell_event)
+    except KeyboardInterrupt:
+        print("\nstopping: the step is finished and saved", file=sys.stderr)
+        run.stop()
+        return run.wait(_tell_event)
+
+
+def _estimate(arguments: argparse.Namespace, settings: TrainSettings) -> dict[str, Any]:
+    """What a training would take, from a few real steps."""
+    from studio import jobs
+
+    found = jobs.measure(arguments.dataset, settings)
+    minutes, gib = found.seconds / 60, 2**30
+    _print(arguments, f"{found.steps} steps: about {minutes:.1f} minutes ({found.seconds_per_step:.2f} s a step); "
+                      f"{found.memory_bytes / gib:.1f} GB of memory, {found.memory_free_bytes / gib:.1f} GB more are "
+                      "free")
+    return dataclasses.asdict(found)
 
 
 def _last_run(out: Path) -> Any:
@@ -158,10 +205,12 @@ def pretrain(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def generate(arguments: argparse.Namespace) -> dict[str, Any]:
     """Words into new sounds."""
-    from studio.engine import generation
+    from studio.engine import generation, riffusion_batch
 
     settings = _settings(GenerateSettings, arguments, preset=arguments.preset)
-    return _kept(arguments, generation.generate(settings, arguments.out, report=_tell))
+    wishes = riffusion_batch.read(arguments.batch, settings) if arguments.batch else [settings]
+    return _kept(arguments, itertools.chain.from_iterable(generation.generate(wish, arguments.out, report=_tell)
+                                                          for wish in wishes))
 
 
 def transform(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -174,6 +223,16 @@ def transform(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"file": str(path)}
 
 
+def split(arguments: argparse.Namespace) -> dict[str, Any]:
+    """A mix into its instruments."""
+    from studio.engine import stems
+
+    paths = stems.split(arguments.source, arguments.out, device=arguments.device, report=_tell)
+    for path in paths:
+        _print(arguments, str(path))
+    return {"files": [str(path) for path in paths]}
+
+
 def morph(arguments: argparse.Namespace) -> dict[str, Any]:
     """One-shots on the way between two prompts."""
     from studio.engine import morph as room
@@ -183,7 +242,7 @@ def morph(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def track(arguments: argparse.Namespace) -> dict[str, Any]:
     """A long track or a loop."""
-    from studio.engine import morph as room
+    from studio.engine import track as room
 
     path = room.track(_settings(MorphSettings, arguments), arguments.out, report=_tell)
     _print(arguments, str(path))

@@ -36,7 +36,7 @@ def pages_of(browser, served):
     yield opened
     for page in pages:
         page.close()
-    assert not faults
+    assert not faults, faults
 
 
 def wav(pitch_hz: float = 220) -> bytes:

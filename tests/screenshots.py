@@ -44,7 +44,8 @@ def furnish(workspace: Workspace, steps: int) -> None:
         assert rows
     lora = workspace.loras / "my_kit.safetensors"
     if not lora.is_file():
-        run = jobs.start_training(folder, TrainSettings(steps=steps), workspace.runs / "my_kit", out=lora)
+        settings = TrainSettings(steps=steps, preview_every=max(1, steps // 5))
+        run = jobs.start_training(folder, settings, workspace.runs / "my_kit", out=lora)
         assert run.wait(lambda event: None).status == "done"
     if not list(workspace.takes.glob("*.wav")):
         for number, prompt in enumerate(PROMPTS):
@@ -91,6 +92,7 @@ ACTS: dict[str, Callable[[Page], Any]] = {
                                  page.wait_for_selector("#spectrogram-lab img, #spectrogram-lab canvas"),
                                  page.get_by_role("button", name="Hear the round trip").click(),
                                  page.wait_for_selector("#spectrogram-card .likeness_card > *")),
+    "Train": lambda page: page.wait_for_selector("#run-previews .cell img"),
     "Generate": lambda page: (page.wait_for_selector("#generate-pads .pad"),
                               page.locator("#generate-pads .pad").first.click(),
                               page.wait_for_selector("#generate-detail canvas, #generate-detail img")),

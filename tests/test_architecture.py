@@ -6,17 +6,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the ground up: an import goes down or sideways, never up
-    {"errors", "progress", "files", "bands", "knobs", "settings", "presets", "workspace", "flags"},
+    {"errors", "progress", "files", "bands", "knobs", "mel_settings", "settings", "presets",
+     "workspace", "flags", "dial"},
     {"engine.devices", "engine.mel", "engine.slices", "engine.griffin_lim", "engine.riffusion", "engine.likeness",
      "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream", "engine.loudness",
-     "engine.closeup", "engine.onsets"},
-    {"engine.models", "engine.loras", "engine.latents", "engine.library", "engine.synth", "engine.captions",
-     "engine.denoising", "engine.masks", "engine.dataset", "engine.wording", "engine.duplicates", "engine.trimming",
-     "engine.catalogue", "engine.entries"},
+     "engine.closeup", "engine.onsets", "engine.colour", "engine.windows",
+     "engine.stems"},
+    {"engine.models", "engine.loras", "engine.latents", "engine.painting", "engine.kohya", "engine.library",
+     "engine.synth", "engine.captions", "engine.denoising", "engine.masks", "engine.dataset",
+     "engine.wording", "engine.duplicates", "engine.trimming",
+     "engine.catalogue", "engine.entries", "engine.way", "engine.prompts",
+     "engine.riffusion_batch", "engine.canvas"},
     {"engine.preparation", "engine.generation", "engine.kit", "engine.convert", "engine.selfcheck", "engine.base",
-     "engine.training", "engine.transform", "engine.morph", "engine.round_trip",
-     "engine.picture_batch", "engine.export"},  # the verbs of the user: strangers to one another
-    {"jobs", "serve"},
+     "engine.training", "engine.transform", "engine.morph", "engine.track",
+     "engine.round_trip", "engine.picture_batch", "engine.export",
+     "engine.exchange"},  # the verbs of the user: strangers to one another
+    {"jobs", "runs", "story", "expected", "serve"},
     {"cli", "verbs", "ui", "tray"},
 ]
 VERBS = 3

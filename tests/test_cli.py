@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from studio import cli, flags, settings
+from studio import cli, flags, jobs, settings
 from studio.cli import main
+from studio.runs import Estimate
 
 ROOT = Path(__file__).resolve().parent.parent
 VERBS = ("check", "demo-kit", "encode", "decode", "prepare", "train", "generate", "transform", "morph", "track",
@@ -122,3 +123,12 @@ def test_the_self_check_answers_for_every_part(capsys, tmp_path):
     assert main(["check", "--workspace", str(tmp_path), "--json"]) == 0
     parts = {part["part"] for part in said(capsys)[0]["parts"]}
     assert {"device", "memory", "disk", "embedded base", "torch", "gradio"} <= parts
+
+
+def test_an_estimate_is_told_and_nothing_is_trained(tmp_path, monkeypatch, capsys):
+    found = Estimate(steps=300, seconds_per_step=0.5, seconds=162, memory_bytes=2**30, memory_free_bytes=4 * 2**30)
+    monkeypatch.setattr(jobs, "measure", lambda dataset, settings: found)
+    assert main(["train", str(tmp_path), "--out", str(tmp_path / "a.safetensors"), "--estimate"]) == 0
+    said = capsys.readouterr().out
+    assert "300 steps: about 2.7 minutes (0.50 s a step); 1.0 GB of memory, 4.0 GB more are free" in said
+    assert not list(tmp_path.iterdir())

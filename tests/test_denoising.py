@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.engine.denoising import SCHEDULER, denoise, words
+from studio.engine.denoising import denoise
 from studio.engine.latents import noise_for
 from studio.engine.models import Base, load_base
+from studio.engine.prompts import guides
 from studio.errors import Cancelled
 from studio.progress import Progress
 from studio.settings import TransformSettings
@@ -26,8 +27,8 @@ def noise(base: Base) -> torch.Tensor:
 @pytest.mark.parametrize("guidance", [1.0, 4.0])
 def test_from_noise_alone_it_is_the_pipelines_own_loop(base: Base, noise: torch.Tensor, guidance: float) -> None:
     settings = TransformSettings(steps=4, guidance=guidance)
-    ours = denoise(base, noise, words(base, "kick", "hum"), settings)
-    base.use_scheduler(SCHEDULER)
+    ours = denoise(base, noise, guides(base, ["kick"], ["hum"]), settings)
+    base.use_scheduler("dpm++")
     theirs = base.pipeline(["kick"] * 2, height=128, width=128, num_inference_steps=4, guidance_scale=guidance,
                            negative_prompt=["hum"] * 2, latents=noise, output_type="latent").images
     assert torch.allclose(ours, theirs, atol=1e-5)
@@ -37,21 +38,21 @@ def test_from_noise_alone_it_is_the_pipelines_own_loop(base: Base, noise: torch.
 def test_strength_tells_how_many_of_the_steps_are_taken(base: Base, noise: torch.Tensor, strength: float,
                                                          taken: int) -> None:
     reports: list[Progress] = []
-    denoise(base, noise, words(base, "", ""), TransformSettings(steps=8, strength=strength),
+    denoise(base, noise, guides(base, [""], [""]), TransformSettings(steps=8, strength=strength),
             original=torch.ones_like(noise), report=reports.append)
     assert [(each.step, each.total) for each in reports] == [(i + 1, taken) for i in range(taken)]
 
 
 def test_more_strength_leads_further_from_the_original(base: Base, noise: torch.Tensor) -> None:
     original = noise_for(base, base.mel, [1, 2])
-    away = [float((denoise(base, noise, words(base, "kick", ""), TransformSettings(steps=20, strength=strength),
+    away = [float((denoise(base, noise, guides(base, ["kick"], [""]), TransformSettings(steps=20, strength=strength),
                            original=original) - original).norm()) for strength in (0.05, 0.4, 0.9)]
     assert away == sorted(away)
 
 
 def test_strength_1_keeps_nothing_of_the_original(base: Base, noise: torch.Tensor) -> None:
-    settings, guides = TransformSettings(steps=3, strength=1), words(base, "kick", "")
-    first, second = (denoise(base, noise, guides, settings, original=torch.full_like(noise, value))
+    settings, words = TransformSettings(steps=3, strength=1), guides(base, ["kick"], [""])
+    first, second = (denoise(base, noise, words, settings, original=torch.full_like(noise, value))
                      for value in (-1.0, 1.0))
     assert torch.equal(first, second)
 
@@ -61,7 +62,7 @@ def test_where_nothing_is_made_anew_the_originals_latents_come_back(base: Base, 
     anew = torch.zeros(2, 1, 16, 16)
     anew[..., 8:] = 1
     settings = TransformSettings(steps=4, strength=0.75)
-    latents = denoise(base, noise, words(base, "kick", ""), settings, original=original, anew=anew)
+    latents = denoise(base, noise, guides(base, ["kick"], [""]), settings, original=original, anew=anew)
     assert torch.equal(latents[..., :8], original[..., :8])
     assert not torch.allclose(latents[..., 8:], original[..., 8:], atol=1e-2)
 
@@ -75,5 +76,5 @@ def test_a_stop_leaves_after_the_step_it_was_asked_in(base: Base, noise: torch.T
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        denoise(base, noise, words(base, "", ""), TransformSettings(steps=9), report=stop)
+        denoise(base, noise, guides(base, [""], [""]), TransformSettings(steps=9), report=stop)
     assert steps == [1, 2]

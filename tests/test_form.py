@@ -99,3 +99,11 @@ def test_a_new_field_gets_its_control_without_further_work():
 
 def test_the_lab_is_told_of_every_mel_setting():
     assert [each["name"] for each in described(MelSettings)] == [each.name for each in dataclasses.fields(MelSettings)]
+
+
+def test_a_field_of_many_values_is_text_of_a_line_each():
+    made = form(MorphSettings)
+    told = dict(zip(made.names, made.show(MorphSettings(via=("clap", "low tom"))), strict=True))
+    assert told["via"] == "clap\nlow tom"
+    values = [f" {value} \n" if name == "via" else value for name, value in told.items()]
+    assert made.read(values).via == ("clap", "low tom")

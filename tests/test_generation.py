@@ -123,3 +123,16 @@ def test_a_base_of_stereo_pictures_makes_stereo_sounds(settings, tiny_base, tmp_
     take = next(generate(dataclasses.replace(settings, base=str(base)), tmp_path))
     assert soundfile.info(take.path).channels == 2
     assert picture.load(take.picture).pixels.shape == (3, 128, 128)
+
+
+def test_a_sampler_that_adds_noise_gives_the_same_bytes_again(settings, tmp_path):
+    wish = dataclasses.replace(settings, scheduler="euler a", count=2)
+    one, again = ([take.path.read_bytes() for take in generate(wish, tmp_path / name)] for name in ("one", "again"))
+    assert one == again
+
+
+def test_a_wider_picture_makes_a_longer_sound(settings, tmp_path):
+    take = next(generate(dataclasses.replace(settings, duration=1.7, count=1), tmp_path))
+    image = picture.load(take.picture)
+    assert image.pixels.shape[-1] * image.mel.hop_length / image.mel.sample_rate == pytest.approx(1.76, abs=0.15)
+    assert image.mel.duration >= 1.7

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.engine import audio, library
+from studio.engine import audio, library, picture
 from studio.engine.picture import Picture
 from studio.errors import StudioError
+from studio.knobs import as_dict
 from studio.settings import MelSettings
 
 RECIPE = {"version": 1, "verb": "generate", "settings": {"prompt": "kick", "seed": 3}, "mel": {}}
@@ -214,3 +215,48 @@ def test_where_one_of_several_cannot_be_thrown_away_all_stay(tmp_path, monkeypat
     with pytest.raises(StudioError, match="b.wav: could not be moved"):
         library.throw_away(takes, tmp_path / "trash")
     assert len(library.takes(folder)) == 2
+
+
+# --------------------------------------------------------------------------------------------------------- adopted
+def loose(folder, samples=60_000, channels=1, rate=44100, recipe=None):
+    """A WAV as `transform` writes it: its recipe inside, nothing beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = torch.rand(channels, samples, generator=torch.Generator().manual_seed(1)) - 0.5
+    recipe = recipe or {"version": 1, "verb": "transform", "settings": {"prompt": "glass", "seed": 4},
+                        "mel": as_dict(MelSettings())}
+    return audio.write(folder / "my sound.wav", noise, rate, recipe)
+
+
+@pytest.mark.parametrize(("channels", "rate"), [(1, 44100), (2, 48000)])
+def test_an_adopted_sound_moves_in_with_its_picture_and_recipe_and_stays_as_it_was(tmp_path, channels, rate):
+    wav = loose(tmp_path / "made", channels=channels, rate=rate)
+    before = wav.read_bytes()
+    take = library.adopt(wav, tmp_path / "takes")
+    assert take.path == tmp_path / "takes" / "my_sound.wav" and not wav.exists()
+    assert take.path.read_bytes() == before
+    assert take == library.takes(tmp_path / "takes")[0] and take.title == "glass"
+    image = picture.load(take.picture)
+    assert image.mel.stereo == (channels == 2) and image.pixels.shape[-2:] == (128, 128)
+    assert image.recipe["verb"] == "transform"
+
+
+def test_adopting_overwrites_nothing(tmp_path):
+    paths = [library.adopt(loose(tmp_path / "made"), tmp_path / "takes").path for _ in range(2)]
+    assert [path.name for path in paths] == ["my_sound.wav", "my_sound_2.wav"]
+
+
+def test_a_sound_that_stays_is_adopted_where_it_lies_and_only_once(tmp_path):
+    wav = loose(tmp_path)
+    take = library.adopt(wav)
+    assert take.path == wav and take.picture.is_file()
+    library.mark(take, starred=True)
+    assert library.adopt(wav).starred
+
+
+def test_a_sound_without_recipe_or_mel_settings_is_not_adopted(tmp_path):
+    audio.write(tmp_path / "foreign.wav", torch.zeros(1, 400), 44100)
+    with pytest.raises(StudioError, match="carries no recipe"):
+        library.adopt(tmp_path / "foreign.wav")
+    with pytest.raises(StudioError, match="no mel settings"):
+        library.adopt(loose(tmp_path, recipe={"verb": "split", "source": "x"}))
+    assert not list(tmp_path.glob("*.json"))

@@ -1,4 +1,4 @@
-"""The way between two sounds, as one-shots, as a track, as a loop."""
+"""Ways between sounds: rows and fields of one-shots, from words, seeds, LoRAs or sounds."""
 
 import json
 import shutil
@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.engine import audio, crossfade, morph as morph_module
+from studio.engine import audio, loras, way
 from studio.engine.generation import generate
-from studio.engine.morph import morph, slerp, stream, track
-from studio.engine.wav_stream import WavStream
-from studio.errors import Cancelled, StudioError
-from studio.progress import Progress
+from studio.engine.morph import morph
+from studio.engine.way import slerp
+from studio.errors import StudioError
 from studio.settings import GenerateSettings, MorphSettings
 
 RATE = 44100
@@ -51,101 +50,57 @@ def test_slerp_keeps_its_ends_and_the_length_of_noise() -> None:
     assert torch.allclose(slerp(start, start, 0.3), start)
 
 
-@pytest.mark.parametrize("loop", [False, True])
-@pytest.mark.parametrize("seconds", [0.1, 1.0, 2.3])
-def test_a_track_is_as_long_as_asked_to_the_sample(tmp_path: Path, quick: dict, seconds: float, loop: bool) -> None:
-    path = track(MorphSettings(start="kick", seconds=seconds, loop=loop, **quick), tmp_path / "track.wav")
-    waveform, sample_rate = audio.read(path)
-    assert sample_rate == RATE
-    assert waveform.shape == (1, round(seconds * RATE))
-    assert waveform.abs().max() > 0.05
-    assert audio.read_recipe(path)["verb"] == "track"
+def test_a_way_leads_over_all_its_points(tmp_path: Path, quick: dict) -> None:
+    takes = list(morph(MorphSettings(start="kick", via=("clap",), end="snare", count=3, **quick), tmp_path / "way"))
+    plain = next(generate(GenerateSettings(prompt="clap", count=1, **{**quick, "seed": 6}), tmp_path / "plain"))
+    assert torch.equal(audio.read(takes[1].path)[0], audio.read(plain.path)[0])
 
 
-def hum(way: object, settings: object, number: int, *rest: object) -> torch.Tensor:
-    """In place of a track's window: a steady tone, in each window at another phase."""
-    return 0.5 * torch.sin(2 * torch.pi * 100 * torch.arange(43557) / RATE + 2 * number)
+def test_a_field_has_its_corners_and_counts_in_rows(tmp_path: Path, quick: dict) -> None:
+    settings = MorphSettings(start="kick", end="snare", below=("clap", "closed hat"), count=2, **quick)
+    takes = list(morph(settings, tmp_path / "field"))
+    assert [(take.recipe["place"], take.recipe["row"]) for take in takes] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    last = next(generate(GenerateSettings(prompt="closed hat", count=1, **{**quick, "seed": 8}), tmp_path / "plain"))
+    assert torch.equal(audio.read(takes[3].path)[0], audio.read(last.path)[0])
 
 
-@pytest.mark.parametrize("seconds", [0.604, 1.9, 5.0])
-def test_a_loop_wraps_without_a_click_or_a_jump_in_level(quick: dict, monkeypatch: pytest.MonkeyPatch,
-                                                         seconds: float) -> None:
-    monkeypatch.setattr(morph_module, "_window", hum)
-    _, pieces = stream(MorphSettings(seconds=seconds, loop=True, **quick))
-    waveform = torch.cat(list(pieces))
-    twice = torch.cat([waveform, waveform])
-    assert twice.diff().abs().max() < 1.5 * 0.5 * 2 * torch.pi * 100 / RATE  # nowhere much steeper than the tone
-    levels = twice.unfold(0, 4410, 441).square().mean(dim=1).sqrt() * 2**0.5 / 0.5
-    assert 20 * levels.log10().abs().max() < 1.5  # dB
+def test_a_way_between_two_sounds_begins_and_ends_with_them(tmp_path: Path, quick: dict) -> None:
+    times = torch.arange(RATE // 2) / RATE
+    low, high = (audio.write(tmp_path / f"{hz}.wav", 0.5 * torch.sin(2 * torch.pi * hz * times) * torch.exp(-8 * times),
+                             RATE) for hz in (100, 2000))
+    takes = list(morph(MorphSettings(start="kick", start_sound=str(low), end_sound=str(high), count=3, **quick),
+                       tmp_path / "way"))
+
+    def pitch(path: Path) -> float:
+        spectrum = torch.fft.rfft(audio.read(path)[0][0], n=RATE).abs()
+        return float(spectrum.argmax())
+
+    assert pitch(takes[0].path) == pytest.approx(100, abs=40)
+    assert pitch(takes[2].path) == pytest.approx(2000, abs=60)
+    assert not torch.equal(audio.read(takes[1].path)[0], audio.read(takes[0].path)[0])
 
 
-def test_the_pieces_of_a_track_follow_one_another_without_a_click(quick: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(morph_module, "_window", hum)
-    _, pieces = stream(MorphSettings(seconds=3.3, **quick))
-    waveform = torch.cat(list(pieces))
-    assert waveform.diff().abs().max() < 1.5 * 0.5 * 2 * torch.pi * 100 / RATE
-    assert waveform[-1].abs() < 1e-2  # and the end fades out
+def test_strengths_of_loras_travel(tmp_path: Path, quick: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[list[str]] = []
+    monkeypatch.setattr(loras, "use", lambda base, files: used.append(list(files)))
+    list(morph(MorphSettings(lora=("a:1",), lora_end=("a:0", "b:0.5"), count=3, **quick), tmp_path))
+    assert used[1:] == [["a:1.0", "b:0.0"], ["a:0.5", "b:0.25"], ["a:0.0", "b:0.5"]]
 
 
-def test_a_loop_goes_there_and_back_and_a_track_there(quick: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    places: list[float] = []
-
-    def noted(way: object, settings: object, place: float, report: object) -> torch.Tensor:
-        places.append(round(place, 3))
-        return torch.zeros(128, 128)
-
-    monkeypatch.setattr(morph_module, "_picture", noted)
-    list(stream(MorphSettings(seconds=3.4, **quick))[1])
-    assert places == [0, 0.333, 0.667, 1]
-    places.clear()
-    list(stream(MorphSettings(seconds=3.4, loop=True, **quick))[1])
-    assert places == [0.5, 0, 0.5, 1]  # the last first, because its end runs on into the beginning
+@pytest.mark.parametrize(("knobs", "named"), [
+    ({"below": ("clap",)}, "below has 1"), ({"below": ("a", "b"), "via": ("c",)}, "via and below"),
+    ({"end_sound": "x.wav"}, "start_sound is empty"), ({"bars": 2}, "bpm is 0"), ({"bpm": 5}, "bpm is 5")])
+def test_what_is_no_way_is_one_sentence(knobs: dict, named: str) -> None:
+    with pytest.raises(StudioError, match=named):
+        MorphSettings(**knobs)
 
 
-def test_a_stop_keeps_what_is_there_as_a_wav_that_fades_out(tmp_path: Path, quick: dict) -> None:
-    def stop(progress: Progress) -> None:
-        if progress.stage == "track" and progress.step == 2:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        track(MorphSettings(start="kick", seconds=60, **quick), tmp_path / "track.wav", report=stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["track.wav"]
-    waveform, _ = audio.read(tmp_path / "track.wav")
-    assert 1.5 * RATE < waveform.shape[1] < 2.1 * RATE
-    assert waveform[0, -1].abs() < 1e-3
-    assert audio.read_recipe(tmp_path / "track.wav")["settings"]["seconds"] == 60
+def test_a_silent_sound_is_no_point_of_a_way(tmp_path: Path, quick: dict) -> None:
+    silent = audio.write(tmp_path / "silent.wav", torch.zeros(1000), RATE)
+    with pytest.raises(StudioError, match="is silent"):
+        next(morph(MorphSettings(start_sound=str(silent), **quick), tmp_path))
 
 
-def test_a_stop_before_the_first_piece_leaves_no_file(tmp_path: Path, quick: dict) -> None:
-    def stop(progress: Progress) -> None:
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        track(MorphSettings(start="kick", **quick), tmp_path / "track.wav", report=stop)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_track_under_another_suffix_is_one_sentence(tmp_path: Path, quick: dict) -> None:
-    with pytest.raises(StudioError, match="end in .wav"):
-        track(MorphSettings(**quick), tmp_path / "track.mp3")
-
-
-def test_a_wav_that_grows_is_whole_after_every_piece(tmp_path: Path) -> None:
-    path, recipe = tmp_path / "growing.wav", {"verb": "track", "note": "é" * 3000}
-    pieces = torch.randn(3, 1001, generator=torch.Generator().manual_seed(0)).clamp(-1, 1) * 0.9
-    with WavStream(path, RATE, recipe) as file:
-        for number, piece in enumerate(pieces):
-            file.append(piece)
-            assert audio.read(path)[0].shape == (1, 1001 * (number + 1))
-            assert audio.read_recipe(path) == recipe
-    at_once = audio.write(tmp_path / "at_once.wav", pieces.flatten(), RATE, recipe)
-    assert torch.equal(audio.read(path)[0], audio.read(at_once)[0])
-    assert path.stat().st_size == at_once.stat().st_size + (len(path.stem) - len(at_once.stem)) // 2 * 2
-
-
-def test_an_attack_survives_its_entrance_and_a_steady_sound_does_not_jump() -> None:
-    noise = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0))
-    quiet, loud = 0.01 * noise[0], noise[1]
-    assert torch.allclose(crossfade.enter(quiet, loud, 800)[200:700], loud[200:700], atol=0.05)
-    steady = crossfade.enter(noise[0], noise[1], 800)
-    assert 10 * steady.unfold(0, 1000, 1000).square().mean(dim=1).log10().abs().max() < 1  # dB
+def test_points_lie_evenly_on_a_way() -> None:
+    points = tuple(way.Point(torch.full((2, 1, 1), float(number)), torch.ones(1, 1, 2, 2)) for number in range(3))
+    assert [float(way._along(points, place).guides[0]) for place in (0, 0.25, 0.5, 0.75, 1)] == [0, 0.5, 1, 1.5, 2]

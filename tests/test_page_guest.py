@@ -17,7 +17,8 @@ from studio.ui.launch import Launch
 from studio.workspace import Workspace
 
 PASSWORD = "a password"
-OWNERS = ("dataset-", "train-", "spectrogram-", "library-", "generate-base", "generate-device", "generate-restore")
+OWNERS = ("dataset-", "train-", "spectrogram-", "library-", "transform-", "generate-base", "generate-device",
+          "generate-restore")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,6 +96,14 @@ def test_a_guest_page_has_none_of_the_owners_controls(guests):
     assert not [each for each in ids if each.startswith(OWNERS)]
     events = {target[1] for each in config["dependencies"] for target in each["targets"]}
     assert not events & {"removed", "renamed", "starred", "noted", "revealed", "undone", "upload"}
+
+
+def test_guests_follow_a_training_and_start_none(guests):
+    config = guests[0].get_config_file()
+    ids = [each["props"].get("elem_id") or "" for each in config["components"]]
+    assert {"run-note", "run-losses", "run-distances", "run-previews"} <= set(ids)
+    assert ids.index("generate-prompt") < ids.index("run-note")  # the page opens where they make sounds
+    assert "tab-train" in ids and not [each for each in ids if each.startswith("train-")]
 
 
 @pytest.mark.parametrize("wish", ["../../secret.txt", "owners_kick.wav", "/etc/passwd"])

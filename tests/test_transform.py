@@ -10,7 +10,8 @@ from PIL import Image
 
 from studio.engine import audio, crossfade, masks, mel as codec, picture, transform as transform_module
 from studio.engine.models import load_base
-from studio.engine.transform import transform, windows
+from studio.engine.transform import transform
+from studio.engine.windows import windows
 from studio.errors import Cancelled, StudioError
 from studio.progress import silent
 from studio.settings import MelSettings, TransformSettings
@@ -215,6 +216,72 @@ def test_a_base_that_does_not_take_the_size_is_one_sentence(tmp_path: Path, tiny
     (folder / "mel.json").write_text(json.dumps({**mel, "n_frames": 120}), encoding="utf-8")
     with pytest.raises(StudioError, match="n_frames is 120"):
         made(tmp_path, hit(0.2), str(folder))
+
+
+def panned(duration: float = 0.4) -> torch.Tensor:
+    """A hit on the left, and half as loud and darker on the right."""
+    left = hit(duration)
+    return torch.stack([left, 0.5 * torch.nn.functional.avg_pool1d(left[None, None], 5, 1, 2)[0, 0]])
+
+
+def remade(tmp_path: Path, waveform: torch.Tensor, base: str, **knobs: object) -> torch.Tensor:
+    source = audio.write(tmp_path / "in.wav", waveform, RATE)
+    settings = TransformSettings(**{"base": base, "device": "cpu", "steps": 3, "seed": 1, "prompt": "kick", **knobs})
+    return audio.read(transform(source, tmp_path / "out.wav", settings))[0]
+
+
+def test_a_stereo_sound_stays_stereo_and_its_sides_stay_apart(tmp_path: Path, base: str) -> None:
+    stereo = panned()
+    result = remade(tmp_path, stereo, base, strength=0)
+    assert result.shape == stereo.shape
+    louder = 20 * torch.log10(result[0].norm() / result[1].norm())
+    assert louder == pytest.approx(20 * torch.log10(stereo[0].norm() / stereo[1].norm()), abs=1.5)
+    changed = remade(tmp_path, stereo, base, strength=0.6)
+    assert changed.shape == stereo.shape
+    assert not torch.equal(changed[0], changed[1])
+
+
+def test_equal_sides_stay_equal(tmp_path: Path, base: str) -> None:
+    both = hit(0.2).expand(2, -1)
+    result = remade(tmp_path, both, base, strength=0.5)
+    assert torch.equal(result[0], result[1])
+
+
+def test_a_stereo_mask_keeps_both_sides_untouched_samples(tmp_path: Path, base: str) -> None:
+    stereo = panned()
+    result = remade(tmp_path, stereo, base, strength=0.8, keep_ms=150)
+    kept = round(0.15 * RATE)
+    assert torch.equal(result[:, :kept], stored(stereo[:, :kept]))
+    assert not torch.equal(result[:, kept:], stored(stereo[:, kept:]))
+
+
+def test_kept_phase_gives_the_sound_back_where_a_new_one_cannot(tmp_path: Path, base: str) -> None:
+    waveform = hit(0.5)
+
+    def off(**knobs: object) -> float:
+        return float((made(tmp_path, waveform, base, strength=0, **knobs) - waveform).norm() / waveform.norm())
+
+    assert off(keep_phase=True) < 0.1 < 0.5 < off()
+
+
+def test_a_reference_lends_its_colour_and_mix_says_how_much(tmp_path: Path, base: str) -> None:
+    noise = torch.randn(RATE // 2, generator=torch.Generator().manual_seed(1)) * 0.2
+    dull = torch.nn.functional.avg_pool1d(noise[None, None], 31, 1, 15)[0, 0] * 3
+    reference = audio.write(tmp_path / "reference.wav", dull, RATE)
+
+    def brightness(mix: float) -> float:
+        result = made(tmp_path, noise, base, strength=0, reference=str(reference), mix=mix)
+        spectrum = torch.fft.rfft(result).abs()
+        return float((spectrum * torch.arange(len(spectrum))).sum() / spectrum.sum())
+
+    plain, half, full = (brightness(mix) for mix in (0.0, 0.5, 1.0))
+    assert full < 0.7 * plain
+    assert full < half < plain
+
+
+def test_a_reference_that_is_not_there_is_one_sentence(tmp_path: Path, base: str) -> None:
+    with pytest.raises(StudioError, match="there is no such file"):
+        made(tmp_path, hit(0.2), base, reference=str(tmp_path / "none.wav"))
 
 
 @pytest.mark.parametrize("samples", [1, 43557, 43558, 119070, 44100 * 61, 44100 * 3600])

@@ -27,8 +27,12 @@ def of_sound(waveform: Tensor, sample_rate: int) -> Closeup:
     """The close-up of a sound (channels, samples), its channels mixed. Raises StudioError for a sound of no samples."""
     mono = audio.to_mono(waveform)
     mel = _settings(mono.shape[-1], sample_rate)
-    ticks = [(f"{hz // 1000}k" if hz >= 1000 else str(hz), _height(mel, hz)) for hz in TICKS_HZ if hz < mel.f_max]
-    return Closeup(picture.of_sound(mono, mel).pixels, tuple(ticks))
+    return Closeup(picture.of_sound(mono, mel).pixels, ticks(mel))
+
+
+def ticks(mel: MelSettings) -> tuple[tuple[str, float], ...]:
+    """Frequencies in words, each with its height in a picture: 0 at the bottom, 1 at the top."""
+    return tuple((f"{hz // 1000}k" if hz >= 1000 else str(hz), _height(mel, hz)) for hz in TICKS_HZ if hz < mel.f_max)
 
 
 def _settings(samples: int, sample_rate: int) -> MelSettings:
@@ -39,6 +43,7 @@ def _settings(samples: int, sample_rate: int) -> MelSettings:
 
 
 def _height(mel: MelSettings, hz: float) -> float:
-    """How high a frequency stands in the picture: the first row that peaks above it."""
+    """How high a frequency stands in the picture: the first row above the bass rows that peaks above it."""
     peaks_hz = mel.band_edges_hz[1:-1]
-    return next(row for row, peak_hz in enumerate([*peaks_hz, math.inf]) if peak_hz >= hz) / mel.n_mels
+    row = next(row for row, peak_hz in enumerate([*peaks_hz, math.inf]) if peak_hz >= hz)
+    return (mel.rows_of_bass + row) / mel.n_mels

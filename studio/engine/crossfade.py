@@ -1,4 +1,7 @@
-"""Joining waveforms without a click and without a jump in level: cross-fades of constant power."""
+"""Joining waveforms without a click and without a jump in level: cross-fades of constant power.
+
+Waveforms are (samples,) or (channels, samples); channels are faded alike.
+"""
 
 import math
 from collections.abc import Sequence
@@ -19,15 +22,16 @@ def ramp(samples: int, like: Tensor) -> Tensor:
 
 
 def join(outgoing: Tensor, incoming: Tensor) -> Tensor:
-    """Cross-fade two stretches (samples,) of equal length, of constant power however alike the two are.
+    """Cross-fade two stretches of equal shape, of constant power however alike the two are.
 
     Plain sine and cosine keep the power of strangers, but lift twins by 3 dB and let opposites cancel; the measured
     correlation makes up for both.
     """
-    rise = ramp(len(incoming), incoming)
+    rise = ramp(incoming.shape[-1], incoming)
     fall = rise.flip(0)
     energy = (outgoing.double().square().sum() * incoming.double().square().sum()).sqrt()
-    alike = float((outgoing.double() @ incoming.double() / energy.clamp_min(1e-20)).clamp(MOST_OPPOSED, 1))
+    product = (outgoing.double() * incoming.double()).sum()
+    alike = float((product / energy.clamp_min(1e-20)).clamp(MOST_OPPOSED, 1))
     return (outgoing * fall + incoming * rise) / (1 + 2 * alike * rise * fall).sqrt()
 
 
@@ -37,19 +41,21 @@ def enter(outgoing: Tensor, incoming: Tensor, attack: int) -> Tensor:
     attack : samples over which the two are compared; an entrance takes an eighth of them to rise, because a louder
              attack hides the join that a slow fade would pay for with the attack itself
     """
-    attack = min(attack, len(incoming))
-    if attack == 0 or incoming[:attack].square().sum() < 4 * outgoing[:attack].square().sum():
+    samples = incoming.shape[-1]
+    attack = min(attack, samples)
+    if attack == 0 or incoming[..., :attack].square().sum() < 4 * outgoing[..., :attack].square().sum():
         return join(outgoing, incoming)
-    rise = torch.ones_like(incoming)
+    rise = incoming.new_ones(samples)
     rise[: max(1, attack // 8)] = ramp(max(1, attack // 8), incoming)
-    return outgoing * ramp(len(incoming), incoming).flip(0) + incoming * rise
+    return outgoing * ramp(samples, incoming).flip(0) + incoming * rise
 
 
 def fade_out(waveform: Tensor, samples: int) -> Tensor:
-    """(any,) with its last `samples` faded to nothing."""
-    samples = min(samples, len(waveform))
+    """A waveform with its last `samples` faded to nothing."""
+    length = waveform.shape[-1]
+    samples = min(samples, length)
     faded = waveform.clone()
-    faded[len(faded) - samples :] *= ramp(samples, waveform).flip(0)
+    faded[..., length - samples :] *= ramp(samples, waveform).flip(0)
     return faded
 
 
@@ -60,19 +66,20 @@ def soften(waveform: Tensor, knee: float) -> Tensor:
 
 
 def lay_over(original: Tensor, made: Tensor, touched: Sequence[tuple[int, int]], fade: int) -> Tensor:
-    """`made` over `original`, both (samples,), in the stretches `touched`; elsewhere the original, bit for bit.
+    """`made` over `original`, of one shape, in the stretches `touched`; elsewhere the original, bit for bit.
 
     touched : (first, end) of each stretch, in order and apart from one another
     The equal-power cross-fades of `fade` samples lie inside the stretches, and are shorter in short ones.
     """
     whole = original.clone()
     for first, end in touched:
-        new = made[first:end].clone()
+        new = made[..., first:end].clone()
         short = min(fade, (end - first) // 2)
         rise = ramp(short, new)
         if first > 0:
-            new[:short] = new[:short] * rise + original[first : first + short] * rise.flip(0)
-        if end < len(original):
-            new[len(new) - short :] = new[len(new) - short :] * rise.flip(0) + original[end - short : end] * rise
-        whole[first:end] = new
+            new[..., :short] = new[..., :short] * rise + original[..., first : first + short] * rise.flip(0)
+        if end < original.shape[-1]:
+            left = new.shape[-1] - short
+            new[..., left:] = new[..., left:] * rise.flip(0) + original[..., end - short : end] * rise
+        whole[..., first:end] = new
     return whole

@@ -8,6 +8,7 @@ note, a name. Marks live in the JSON alone; WAV and PNG stay as they were made.
 import contextlib
 import dataclasses
 import secrets
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from studio.engine.latents import sound_from_pixels
 from studio.engine.picture import Picture
 from studio.errors import StudioError
 from studio.files import cure, read_json, reason, slug, write_json
-from studio.knobs import as_dict
+from studio.knobs import as_dict, from_dict
 from studio.progress import Report, silent
 from studio.settings import MelSettings, PrepareSettings
 
@@ -49,7 +50,7 @@ class Take:
     def prompt(self) -> str:
         """The words it was made from."""
         settings = self.part("settings")
-        way = (str(settings[end]) for end in ("start", "end") if settings.get(end))
+        way = dict.fromkeys(str(settings[end]) for end in ("start", "end") if settings.get(end))
         return str(settings.get("prompt") or " → ".join(way))
 
     @property
@@ -110,6 +111,37 @@ def keep(waveform: Tensor, image: Picture, recipe: Mapping[str, Any], folder: Pa
         write_json(path.with_suffix(".json"), dict(recipe))
         picture.save(path.with_suffix(".png"), image)
         audio.write(path, waveform, image.mel.sample_rate, dict(recipe))  # last: a take is there when its sound is
+        return Take(path, recipe)
+
+
+def adopt(wav: Path, folder: Path | None = None) -> Take:
+    """Make a take of a WAV that carries its recipe, as `transform` and `track` write it.
+
+    The sound moves to `folder` under the first unused stem made of its own, or stays where it is without one. The
+    picture beside it shows the sound's beginning, as the recipe's mel settings draw it. Nothing is overwritten: what
+    is a take already is only read. Raises StudioError for a WAV without a recipe or whose recipe has no mel settings.
+    """
+    wav = Path(wav)
+    if folder is None and wav.with_suffix(".json").exists():
+        return read(wav)
+    recipe = dict(recipe_of(wav))
+    if not isinstance(recipe.get("mel"), Mapping):
+        raise StudioError(f"{wav}: its recipe has no mel settings to draw it by; choose a sound that the studio made")
+    waveform, sample_rate = audio.read(wav)
+    mel = dataclasses.replace(from_dict(MelSettings, recipe["mel"], where=str(wav)), stereo=len(waveform) == 2,
+                              whole=False)
+    beginning = waveform[:, : 1 + mel.samples * sample_rate // mel.sample_rate]
+    sides = audio.to_sides(audio.resample(beginning, sample_rate, mel.sample_rate), stereo=mel.stereo)
+    image = dataclasses.replace(picture.of_sound(sides, mel), recipe=recipe)
+    with _changing:
+        path = wav if folder is None else _unused(Path(folder), slug(wav.stem), own=wav)
+        write_json(path.with_suffix(".json"), recipe)
+        picture.save(path.with_suffix(".png"), image)
+        if path != wav:
+            try:
+                shutil.move(wav, path)  # last: a take is there when its sound is
+            except OSError as error:
+                raise StudioError(f"{wav}: could not be moved to {folder} ({reason(error)}); {cure(error)}") from error
         return Take(path, recipe)
 
 

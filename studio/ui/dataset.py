@@ -47,6 +47,10 @@ def build(studio: Studio, tab: gr.Tab) -> None:
             with gr.Accordion("Slice a recording", open=False, elem_id="dataset-slice"):
                 recording = gr.File(label="A long recording of single sounds", height=140,
                                     elem_id="dataset-recording")
+            with gr.Accordion("Export for other trainers", open=False, elem_id="dataset-export"):
+                format = gr.Radio(label="Written as", choices=["kohya", "imagefolder"], value="kohya",
+                                  interactive=True, elem_classes="segments", elem_id="dataset-format")
+                give = gr.Button("Export", size="md", elem_id="dataset-give")
         with gr.Column(scale=8, min_width=320):
             said = Note(note(""), elem_id="dataset-note")
             with gr.Column(visible=False) as drawer:
@@ -77,6 +81,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
         for ended in (done.then, done.failure):  # one follows an end, the other a fault
             ended(over, None, buttons, **QUICK)
     stop.click(bench.stop, None, None, **QUICK)
+    give.click(told(bench.export), [name, format], said, **QUEUED)
     recording.change(told(slicing.open), [recording], [said, slicer, drawer], **QUEUED)
     slicer.closed(lambda: None, None, [recording], **QUICK)
     for part in (sounds, slicer):  # queued, because Gradio shows no toast for what is not

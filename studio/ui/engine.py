@@ -9,7 +9,8 @@ import threading
 from types import ModuleType
 
 # with what these import, everything that a handler needs
-HEAVY = ("devices", "round_trip", "picture_batch", "preparation", "generation", "kit")
+HEAVY = ("devices", "round_trip", "picture_batch", "preparation", "generation", "kit", "canvas", "transform", "morph",
+         "track")
 
 _importing = threading.RLock()  # transformers loads itself piece by piece, and two threads at it find half a module
 

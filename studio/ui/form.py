@@ -1,6 +1,7 @@
 """Forms made of settings: each field's own name, help, range and choices become a control, so that none can drift."""
 
 import dataclasses
+import typing
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,14 @@ class Form:
             with gr.Accordion("More settings", open=False), gr.Row(equal_height=True, elem_classes="knobs"):
                 self._draw(folded)
 
+    def groups(self) -> None:
+        """Make all controls that are not there yet, under the headings of their groups."""
+        fields = [field for name, field in self._fields.items() if name not in self._of_name]
+        for group in dict.fromkeys(field.metadata.get("group", "") for field in fields):
+            gr.HTML(group, elem_classes="group", apply_default_css=False)
+            with gr.Row(equal_height=True, elem_classes="knobs"):
+                self._draw([field for field in fields if field.metadata.get("group", "") == group])
+
     @property
     def controls(self) -> list[gr.components.Component]:
         """The controls, in the order in which `read` takes their values."""
@@ -66,11 +75,21 @@ class Form:
 
     def read(self, values: Sequence[Any], **others: Any) -> Any:
         """The settings that the controls' values say. Raises StudioError for what cannot work."""
-        return self.kind(**dict(zip(self._of_name, values, strict=True)), **others)
+        return self.kind(**self.named(values), **others)
+
+    @property
+    def names(self) -> list[str]:
+        """The fields that have a control, in the controls' order."""
+        return list(self._of_name)
+
+    def named(self, values: Sequence[Any]) -> dict[str, Any]:
+        """The controls' values by the names of their fields; a field of many values is text, a line each."""
+        return {name: _many(value) if typing.get_origin(self._fields[name].type) is tuple else value
+                for name, value in zip(self._of_name, values, strict=True)}
 
     def show(self, settings: Any, keep: Sequence[str] = ()) -> list[Any]:
         """The values of the controls that say these settings; those named in `keep` stay as they are."""
-        return [gr.skip() if name in keep else getattr(settings, name) for name in self._of_name]
+        return [gr.skip() if name in keep else _shown(getattr(settings, name)) for name in self._of_name]
 
     def enabled(self, on: bool) -> list[Any]:
         """Updates that let the controls be used, or not."""
@@ -84,7 +103,8 @@ class Form:
 def control(field: dataclasses.Field, **layout: Any) -> gr.components.Component:
     """The control that suits a field: a check box, a choice, a slider, a number or a line of text."""
     rule = field.metadata
-    said = dict(label=label(field), info=rule.get("help"), value=field.default, interactive=True, min_width=160)
+    said = dict(label=label(field), info=rule.get("help"), value=_shown(field.default), interactive=True,
+                min_width=160)
     said |= layout
     if field.type is bool:
         return gr.Checkbox(**said)
@@ -94,7 +114,17 @@ def control(field: dataclasses.Field, **layout: Any) -> gr.components.Component:
         if _slides(field):
             return gr.Slider(minimum=rule["low"], maximum=rule["high"], step=rule["step"], buttons=[], **said)
         return gr.Number(precision=0 if field.type is int else None, **said)
-    return gr.Textbox(max_lines=3, elem_classes="wide", **said)
+    return gr.Textbox(**dict(max_lines=3, elem_classes="wide") | said)
+
+
+def _many(lines: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The values of a field of many, from its text."""
+    return lines if isinstance(lines, tuple) else tuple(filter(None, map(str.strip, (lines or "").splitlines())))
+
+
+def _shown(value: Any) -> Any:
+    """A setting's value as its control takes it; the inverse of `_many` for a field of many values."""
+    return "\n".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _slides(field: dataclasses.Field) -> bool:

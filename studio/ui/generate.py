@@ -8,6 +8,8 @@ from studio.ui.components.detail import Detail
 from studio.ui.components.note import Note, note
 from studio.ui.components.pads import Pads
 from studio.ui.form import Form
+from studio.ui.making import wire_making
+from studio.ui.results import PADS, LoraSlot, lora_slot, wire_changing, wire_looking
 from studio.ui.shelf import Shelf
 from studio.ui.studio import QUEUED, QUICK, Studio
 from studio.ui.toasts import told
@@ -17,12 +19,7 @@ FIRST = note("Say what you want to hear and press Generate. A LoRA of your own m
              tone="next")
 NOTE_HEIGHT = 70  # pixels, of one with a bar: what stands below must not jump when the work begins
 RESTORE = "generate-restore"  # where a sound or picture goes in that is dropped anywhere on the tab
-PADS = ("star", "rename", "remove")
-DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "more")
-# One after the other, or an older answer would come after a newer one; and each of them, where Gradio would drop a
-# second event while the first is at work, or tell the first one's news again ("always_last").
-IN_TURN = QUEUED | dict(concurrency_id="pads", concurrency_limit=1, trigger_mode="multiple")
-LoraSlot = tuple[gr.Dropdown, gr.Slider]  # a LoRA and its strength
+DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "more", "transform")
 GUESTS_DETAIL = ("reuse", "more")  # what a guest may do with a sound besides hearing it
 
 
@@ -53,17 +50,16 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     studio.generate_form = [*every, said], bench.fill
     loras = [lora for lora, _ in slots]
     tab.select(bench.loras, None, loras, **QUICK)
-    tab.select(told(shelf.show), None, [pads, detail], **QUICK)
     studio.page.load(bench.loras, None, loras, **QUICK)
-    studio.page.load(told(shelf.show), None, [pads, detail], **QUICK)
+    wire_looking(shelf, tab, pads, detail)
     preset.input(told(bench.preset), preset, form.controls, **QUEUED)
-    _wire_making(studio, bench, every, [generate, stop, said, pads], detail)
-    chosen = pads.chosen(told(shelf.choose), None, detail, **IN_TURN)
-    chosen.failure(told(shelf.show), None, [pads, detail], **QUICK)
+    more = detail.more(told(bench.more), None, [*every, said], **QUEUED)
+    wire_making(bench, bench.generate, [generate.click, more.success], every, [generate, stop, said, pads])
     detail.reused(told(bench.reuse), None, [*every, said], **QUEUED)
     if restore:
         restore.upload(told(bench.dropped), restore, [*every, said], **QUEUED)
-        _wire_changing(shelf, pads, detail)
+        wire_changing(shelf, pads, detail)
+        studio.details.append(detail)
 
 
 def _knobs(studio: Studio, form: Form) -> tuple[gr.Dropdown, list[LoraSlot], gr.UploadButton | None]:
@@ -77,47 +73,9 @@ def _knobs(studio: Studio, form: Form) -> tuple[gr.Dropdown, list[LoraSlot], gr.
     return preset, slots, restore
 
 
-def _wire_making(studio: Studio, bench: Workbench, every: list, shown: list, detail: Detail) -> None:
-    """Generate, Stop and “More like this”. every : the form's controls; shown : Generate, Stop, the note, the pads."""
-    generate, stop, said, pads = shown
-    more = detail.more(told(bench.more), None, [*every, said], **QUEUED)
-    for asked in (generate.click, more.success):
-        begun = asked(told(bench.begin), None, [generate, stop, said], **QUEUED)
-        made = begun.success(told(bench.generate), every, [said, pads], concurrency_id="generation",
-                             concurrency_limit=1, **QUEUED)
-        for ended in (made.then, made.failure):  # one follows an end, the other a fault
-            ended(told(bench.over), None, [generate, stop, pads], **QUICK)
-    stop.click(bench.stop, None, None, **QUICK)
-    studio.page.unload(bench.leave)
-
-
-def _wire_changing(shelf: Shelf, pads: Pads, detail: Detail) -> None:
-    """What changes the user's files or tells of them: for guests none of it is there to be called."""
-    both = [pads, detail]
-    wired = [pads.starred(told(shelf.star), None, both, **IN_TURN),
-             pads.renamed(told(shelf.rename), None, both, **IN_TURN),
-             pads.removed(told(shelf.remove), None, both, **IN_TURN),
-             pads.undone(told(shelf.undo), None, both, **IN_TURN),
-             detail.starred(told(shelf.star), None, both, **IN_TURN),
-             detail.renamed(told(shelf.rename), None, both, **IN_TURN),
-             detail.noted(told(shelf.note), None, detail, **IN_TURN),
-             detail.revealed(told(shelf.reveal), None, None, **QUEUED)]
-    for event in wired:
-        event.failure(told(shelf.show), None, both, **QUICK)  # what another page or program took away goes here as well
-
-
 def _lora_slots() -> list[LoraSlot]:
     """A LoRA and its strength, three times; the second and third are folded away."""
-    slots = [_lora_slot(1)]
+    slots = [lora_slot("generate", 1)]
     with gr.Accordion("More LoRAs", open=False):
-        slots += [_lora_slot(number) for number in range(2, LORA_SLOTS + 1)]
+        slots += [lora_slot("generate", number) for number in range(2, LORA_SLOTS + 1)]
     return slots
-
-
-def _lora_slot(number: int) -> LoraSlot:
-    with gr.Row(equal_height=True):
-        lora = gr.Dropdown(label="LoRA" if number == 1 else f"LoRA {number}", choices=[("none", "")], value="",
-                           interactive=True, min_width=150, elem_id=f"generate-lora-{number}")
-        strength = gr.Slider(label="Strength", minimum=-1, maximum=2, step=0.05, value=1, interactive=True,
-                             min_width=150, buttons=[], elem_id=f"generate-strength-{number}")
-    return lora, strength

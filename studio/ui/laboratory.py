@@ -156,7 +156,7 @@ class Laboratory:
                 continue
             token = self.studio.sounds.keep(made, mel.sample_rate, name)
             trip = {"sound": token, "mel": as_dict(mel), "original": None, "gains": (1, 1),
-                    "decoded": self._written(made, mel.sample_rate, f"{name}_decoded")}
+                    "decoded": self.studio.written(made, mel.sample_rate, f"{name}_decoded")}
             yield Shown(dropped=None, preset=None, player={"clear": True, "trip": trip}, card={},
                         said=note(f"{name}: decoded with the settings it carries.", [facts(mel)], tone="good"),
                         lab=_lab(token, name, mel) | {"image": image_uri(picture.pixels)}, controls=_controls(mel),
@@ -204,7 +204,7 @@ class Laboratory:
             if said:
                 yield Shown(player={"busy": True, "step": said.get("step", 0), "total": said.get("total", 0)})
                 continue
-            files = {side: self._written(getattr(made, side), mel.sample_rate, f"{name}_{side}")
+            files = {side: self.studio.written(getattr(made, side), mel.sample_rate, f"{name}_{side}")
                      for side in ("original", "decoded")}
             trip = {"sound": event.sound, "mel": as_dict(mel), "gains": made.gains, **files}
             yield Shown(player={"busy": False, "trip": trip}, card=_card(made))
@@ -215,12 +215,6 @@ class Laboratory:
     def idle() -> dict[str, Any]:
         """The player after a round trip that came to nothing."""
         return {"busy": False, "turn": time.time_ns()}
-
-    def _written(self, waveform: "Tensor", sample_rate: int, name: str) -> str:
-        """A sound as a file that the page may fetch, under a name that says what it is."""
-        with tempfile.TemporaryDirectory(dir=self.studio.workspace.cache) as folder:
-            path = engine.audio.write(Path(folder) / f"{slug(name)}.wav", waveform, sample_rate)
-            return self.studio.served(path)
 
 
 # -------------------------------------------------------------------------------------------------- what is shown

@@ -20,7 +20,7 @@ from studio.ui.studio import QUEUED, QUICK, Studio
 from studio.ui.toasts import told
 
 ACTIONS = ("star", "rename", "remove", "pick")  # of a pad
-DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "more")
+DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "more", "transform")
 # What is typed follows one another, and the last counts. What carries news from the browser must all be heard, in its
 # order: Gradio would drop it while the one before is answered, or say that one's news again ("always_last"). Faults
 # reach the user as toasts only from the queue.
@@ -58,6 +58,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
             restore = gr.UploadButton("Settings from a sound or picture", file_types=[".wav", ".png", ".json"],
                                       size="sm", elem_id=RESTORE)
     finder = Finder(studio)
+    studio.details.append(detail)
     shown = [pads, rows, pager, said, what, detail]
     role, lora = asked[1:3]
     tab.select(told(finder.opened), None, [role, lora, *shown], **QUEUED)

@@ -10,6 +10,7 @@ import gradio as gr
 
 from studio import presets
 from studio.errors import StudioError
+from studio.files import unused
 from studio.progress import Progress, Report
 from studio.ui import engine
 from studio.ui.components.note import note, working
@@ -118,6 +119,18 @@ class Preparing:
         """End this page's preparing at its next sound; what is done is kept."""
         if request.session_hash in self._stops:
             self._stops[request.session_hash].set()
+
+    def export(self, name: str | None, format: str) -> Iterator[dict[str, Any]]:
+        """Write the dataset for other programs' trainers into the export folder."""
+        folder, exports = self.studio.dataset_folder(name), self.studio.workspace.exports
+        out = unused(exports / f"{folder.name}_{format}")
+        yield working(Progress(f"Writing {out.name}"))
+        try:
+            pictures = engine.exchange.export(folder, out, format)
+        except StudioError as error:
+            yield note(str(error), tone="bad")
+            raise
+        yield note(f"{len(pictures)} pictures with their captions are in the export folder.", [str(out)], tone="good")
 
     def _prepare(self, name: str, gather: Gather, preset: str, values: Sequence[Any],
                  request: gr.Request) -> Iterator[list[Any]]:

@@ -44,6 +44,7 @@ class Place:
     """What one page shows.
 
     names  : of the takes on its pads; the first `fresh` of them are this run's
+    columns : of the field that this run fills, 0 where it is none
     slots  : places where sounds are being made, after the fresh ones
     own    : names of all takes that this page has made, which is what a guest may ask for
     looked : the name of the take that is shown close up
@@ -52,6 +53,7 @@ class Place:
 
     names: list[str] = field(default_factory=list)
     fresh: int = 0
+    columns: int = 0
     slots: Sequence[Slot] = ()
     own: set[str] = field(default_factory=set)
     looked: str = ""
@@ -82,13 +84,14 @@ class Shelf:
         """The pads as the folder is now."""
         names = [*place.names[: place.fresh], *place.slots, *place.names[place.fresh :]]
         pads = []
-        for each in names[: max(SHOWN, place.fresh + len(place.slots))]:
+        own = place.fresh + len(place.slots)
+        for each in names[: own if place.columns else max(SHOWN, own)]:
             if isinstance(each, Slot):
                 pads.append(each)
                 continue
             with contextlib.suppress(StudioError):  # gone, moved or damaged behind our back
                 pads.append(takes.pad(self.studio, self._find(each)))
-        return Screen(pads, thrown=len(place.thrown))
+        return Screen(pads, thrown=len(place.thrown), columns=place.columns)
 
     def closeup(self, place: Place) -> Shown | None:
         """The take that is looked at, while it is there."""

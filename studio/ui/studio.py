@@ -1,5 +1,6 @@
 """What every tab is given: the workspace, the page it stands on, and what the tabs share."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from gradio.processing_utils import save_file_to_cache
 from studio import presets
 from studio.errors import StudioError
 from studio.files import slug
+from studio.runs import Stories
+from studio.ui import engine
 from studio.ui.sounds import Sounds
 from studio.workspace import Workspace
 
@@ -31,6 +34,9 @@ class Studio:
     generate_form : how another tab fills Generate's controls: them all, and what says for each of them, by a take's
                     recipe, what to put there; set once that tab is made
     preset_lists : the controls that choose among mel presets by name and sentence, as the tabs have made them
+    stories : what was read of training runs, for all pages
+    details : the closer looks from which a sound can be sent to the tab Transform
+    afterwards : what a tab wires to controls of a tab that stands behind it, done once all tabs are made
     """
 
     workspace: Workspace
@@ -42,6 +48,9 @@ class Studio:
     generate_form: tuple[list[gr.components.Component], Callable[[Mapping[str, Any]], list[Any]]] | None = None
     preset_lists: list[gr.Dropdown] = field(default_factory=list)
     sounds: Sounds = field(default_factory=Sounds)
+    stories: Stories = field(default_factory=Stories)
+    details: list[gr.components.Component] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
 
     def datasets(self) -> list[str]:
         """Names of the datasets in the workspace."""
@@ -71,3 +80,8 @@ class Studio:
     def served(self, path: Path) -> str:
         """A copy of a file in the page's own cache, from where alone the page serves files."""
         return save_file_to_cache(path, str(self.workspace.cache))
+
+    def written(self, waveform: Any, sample_rate: int, name: str) -> str:
+        """A sound as a WAV that the page may fetch, under a name that says what it is."""
+        with tempfile.TemporaryDirectory(dir=self.workspace.cache) as folder:
+            return self.served(engine.audio.write(Path(folder) / f"{slug(name)}.wav", waveform, sample_rate))

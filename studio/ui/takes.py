@@ -28,23 +28,23 @@ def pad(studio: Studio, take: "Take", heard: tuple[float, float] | None = None) 
 
     heard : its gain in dB and its length in seconds, where they are known
     """
-    level_db, duration = heard or _heard(take.path, _stamp(take.path))
+    level_db, duration = heard or heard_of(take.path, stamp_of(take.path))
     detail = " · ".join([f"{duration:.2f} s", *(name for name, _ in _loras(take))])
     return Pad(id=take.path.name, title=take.title, detail=detail,
-               sound=studio.served(take.path), image=_thumbnail(take.picture, _stamp(take.picture)),
+               sound=studio.served(take.path), image=thumbnail(take.picture, stamp_of(take.picture)),
                level_db=level_db, starred=take.starred)
 
 
 def shown(studio: Studio, take: "Take") -> Shown:
     """A take close up; guests are not told where it lies. Raises StudioError where its sound is gone."""
-    level_db, duration = _heard(take.path, _stamp(take.path))
+    level_db, duration = heard_of(take.path, stamp_of(take.path))
     closeup = engine.closeup.of_sound(*engine.audio.read(take.path))
     return Shown(id=take.path.name, title=take.title, file=take.path.name, sound=studio.served(take.path),
                  image=image_uri(closeup.pixels), ticks=closeup.ticks, recipe=_recipe(take, duration),
                  level_db=level_db, starred=take.starred, note=take.note, path="" if studio.guest else str(take.path))
 
 
-def _stamp(path: Path) -> int:
+def stamp_of(path: Path) -> int:
     """What changes with a file's content; 0 where it is gone. A name may come to mean another sound."""
     try:
         return path.stat().st_mtime_ns
@@ -53,14 +53,14 @@ def _stamp(path: Path) -> int:
 
 
 @lru_cache(maxsize=KEPT)
-def _heard(path: Path, stamp: int) -> tuple[float, float]:
+def heard_of(path: Path, stamp: int) -> tuple[float, float]:
     """The gain in dB that makes a sound as loud as the others, and its length in seconds."""
     waveform, sample_rate = engine.audio.read(path)
     return round(engine.loudness.matching_gain_db(waveform, sample_rate), 2), waveform.shape[-1] / sample_rate
 
 
 @lru_cache(maxsize=KEPT)
-def _thumbnail(path: Path, stamp: int) -> str:
+def thumbnail(path: Path, stamp: int) -> str:
     """A small picture as a data URI, "" where there is none: the sound is worth a pad without it."""
     try:
         image = engine.picture.coloured(engine.picture.load(path).pixels)
@@ -77,6 +77,7 @@ def _recipe(take: "Take", duration: float) -> list[tuple[str, str]]:
     rows = [("prompt", take.prompt)] if take.prompt != take.title else []  # which stands above
     rows += [(name.replace("_", " "), settings[name]) for name in TERMS if settings.get(name) not in (None, "")]
     rows += [("LoRA", f"{name} × {weight:g}") for name, weight in _loras(take)]
+    rows += [(name, take.recipe[name]) for name in ("source",) if take.recipe.get(name)]
     verb = take.recipe.get("verb", "generate")
     rows += [("made by", verb)] if verb != "generate" else []
     sides = ", stereo" if mel.get("stereo") else ""

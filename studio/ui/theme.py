@@ -13,10 +13,31 @@ CSS = """
 #header-note .note { border: 0; padding: 0; font-size: 13px; }
 #header-note .note .text { color: var(--body-text-color-subdued); }
 .knobs > .form { display: grid; grid-template-columns: repeat(auto-fill, minmax(178px, 1fr)); }
+.knobs > .form { background: var(--block-background-fill); }
+#run-losses, #run-distances { min-width: min(280px, 100%); flex: 1 1 280px; }
 .knobs .wide { grid-column: 1 / -1; }
 .knobs .head { display: block; position: relative; }
 .knobs .head [data-testid="block-info"] { display: block; min-height: 22px; padding-right: 76px; }
 .knobs .head .tab-like-container { position: absolute; top: -3px; right: 0; }
+.group { margin: 10px 2px 0; font-size: 12.5px; font-weight: 600; color: var(--body-text-color-subdued); }
+.segments .wrap { display: flex; flex-wrap: nowrap; gap: 0; border-radius: var(--radius-md); overflow: hidden;
+  background: var(--input-background-fill); }
+.segments .wrap label { flex: 1 1 0; justify-content: center; padding: 8px 4px; border: 0; border-radius: 0;
+  box-shadow: none; text-align: center; line-height: 1.2; background: none; cursor: pointer; }
+.segments .wrap label + label { border-left: 1px solid var(--border-color-primary); }
+.segments .wrap label.selected { background: var(--button-secondary-background-fill-hover);
+  box-shadow: inset 0 -2px 0 var(--color-accent); color: var(--body-text-color); }
+.segments .wrap label:focus-within { outline: 1px solid var(--color-accent); outline-offset: -1px; }
+.segments .wrap input { position: absolute; opacity: 0; width: 0; height: 0; }
+.segments .wrap span { margin: 0; }
+#transform-whole:not([data-mode="Travel"], [data-mode="Track"]) :is(.of-way, .of-travel, .of-track),
+#transform-whole[data-mode="Travel"] :is(.of-change, .of-track),
+#transform-whole[data-mode="Track"] :is(.of-change, .of-travel) { display: none; }
+#transform-mode .wrap { flex-direction: column; height: 100%; }
+#transform-mode .wrap label { border-left: 0; }
+#transform-mode .wrap label.selected { box-shadow: inset 2px 0 var(--color-accent); }
+#transform-detail .wave { height: 34px; }
+#transform-detail .spectrum { height: clamp(90px, 100vh - 800px, 280px); }
 .pixels img { image-rendering: pixelated; object-fit: fill; width: 100%; height: 100%; }
 .gradio-container [data-testid="block-info"] { font-size: 12.5px; }
 @media (max-width: 560px) {

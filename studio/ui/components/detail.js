@@ -24,6 +24,7 @@ const acts = make(facts, 'div', 'acts');
 const COMMANDS = {
   reuse: ['Use these settings', 'fill the controls with what made this sound', () => trigger('reused', {id: shown.id})],
   more: ['More like this', 'the same settings with fresh seeds', () => trigger('more', {id: shown.id})],
+  transform: ['Transform', 'make it anew, or paint on it', () => trigger('transformed', {id: shown.id})],
   path: ['Copy path', 'copy where the file lies', copyPath],
   reveal: ['Reveal in folder', 'show the file in its folder', () => trigger('revealed', {id: shown.id})],
 };

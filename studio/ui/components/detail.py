@@ -39,8 +39,8 @@ class Detail(Drawn):
 
     value   : what is Shown, or None
     actions : which are offered, and the event each triggers: "star" `starred` {id, on}, "name" `renamed` {id, name},
-              "note" `noted` {id, note}, "reuse" `reused` {id}, "more" `more` {id}, "reveal" `revealed` {id}; "path"
-              copies the path and triggers nothing
+              "note" `noted` {id, note}, "reuse" `reused` {id}, "more" `more` {id}, "transform" `transformed` {id},
+              "reveal" `revealed` {id}; "path" copies the path and triggers nothing
     hint    : what is said while no sound is chosen
     """
 

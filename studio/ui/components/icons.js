@@ -7,6 +7,11 @@ const SIGNS = {
   name: 'M4 20 L5 16 L16 5 L19 8 L8 19 Z M13.5 7.5 L16.5 10.5',
   trash: 'M5 7 H19 M10 7 V4 H14 V7 M7 7 L8 20 H16 L17 7',
   back: 'M14.5 6 L8.5 12 L14.5 18', next: 'M9.5 6 L15.5 12 L9.5 18',
+  copy: 'M8 8 H19 V20 H8 Z M5 16 V4 H16', again: 'M18 8 A7 7 0 1 0 19 13 M18 3.5 V8 H13.5', away: 'M7 7 L17 17 M17 7 L7 17',
+  round: 'M12 6 A6 6 0 1 0 12 18 A6 6 0 1 0 12 6 Z', slice: 'M9 3 V21 M15 3 V21 M9 8 H15 M9 16 H15',
+  band: 'M3 9 H21 M3 15 H21 M8 9 V15 M16 9 V15', erase: 'M4 16 L13 6 L20 12 L13 19 H7 Z M9 11 L15.5 16.5',
+  unstroke: 'M9 5 L5 9 L9 13 M5 9 H14 A5 5 0 0 1 14 19 H9',
+  invert: 'M4 5 H20 V19 H4 Z M4 19 L20 5 M7 9 H11 M13 15 H17 M15 13 V17',
   save: 'M12 4 V15 M7.5 10.5 L12 15 L16.5 10.5 M5 20 H19',
 };
 

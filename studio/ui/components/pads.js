@@ -1,7 +1,8 @@
 // Pads: eight in a row, sixteen on a screen. Keys, clicks and a pad controller play them; what is chosen can be starred,
 // renamed, thrown away and dragged out. The truth is Python's: the page only asks, and shows what comes back.
 const root = element.querySelector('.pads');
-const PER = 16, FIRST_NOTE = 36;
+const KEYS_OF_PADS = 16, FIRST_NOTE = 36;
+const WIDEST_PAD = 130;  // pixels, of one in a field, so that four columns do not fill the page
 const CALM = 150;  // ms: a roll on the pads asks for one closer look, not for twenty
 const can = new Set(props.actions || []);
 const drawn = new Map();  // what a cell shows → its element
@@ -15,7 +16,9 @@ grid.setAttribute('role', 'group');
 grid.setAttribute('aria-label', 'sounds');
 
 function items() { return props.value && Array.isArray(props.value.pads) ? props.value.pads : []; }
-function screen() { return items().slice(first, first + PER); }
+function columnsOf() { return (props.value && props.value.columns) || 0; }
+function per() { return columnsOf() ? Math.max(1, items().length) : props.per || KEYS_OF_PADS; }
+function screen() { return items().slice(first, first + per()); }
 function indexOf(id) { return items().findIndex(item => item.id === id); }
 function sounds(ids) { return items().filter(item => ids.has(item.id)); }
 function nameOf(item, i) { return item.waiting ? `slot ${i}` : `pad ${item.id}`; }
@@ -44,10 +47,10 @@ function markTools() {
   acts.hidden = !chosen.size;
   undo.hidden = !thrown;
   setText(said, chosen.size > 1 ? `${chosen.size} chosen` : thrown ? `${thrown} in the trash` : '');
-  for (const each of [back, next, pages]) each.hidden = count <= PER;
+  for (const each of [back, next, pages]) each.hidden = count <= per();
   back.disabled = !first;
-  next.disabled = first + PER >= count;
-  setText(pages, `${first + 1}–${Math.min(count, first + PER)} of ${count}`);
+  next.disabled = first + per() >= count;
+  setText(pages, `${first + 1}–${Math.min(count, first + per())} of ${count}`);
   controller.hidden = !midi.state.possible;
   controller.classList.toggle('on', midi.state.on);
   controller.title = midi.state.said || 'let a pad controller play: note 36 is the first pad';
@@ -61,6 +64,9 @@ function draw() {
     grid.replaceChildren(...cells);
     if (held) held.focus({preventScroll: true});
   }
+  const columns = columnsOf();
+  grid.style.gridTemplateColumns = columns ? `repeat(${columns}, minmax(0, 1fr))` : '';
+  grid.style.maxWidth = columns ? `${columns * WIDEST_PAD}px` : '';
   const kept = new Set(shown.map((item, i) => nameOf(item, first + i)));
   for (const name of drawn.keys()) if (!kept.has(name)) drawn.delete(name);
   hint.hidden = shown.length > 0;
@@ -117,7 +123,7 @@ function take() {
     if (asked && lead !== null) ask(lead);
   }
   chosen = new Set([...chosen].filter(id => indexOf(id) >= 0));
-  first = Math.max(0, Math.min(first, PER * Math.floor((now.length - 1) / PER)));
+  first = Math.max(0, Math.min(first, per() * Math.floor((now.length - 1) / per())));
   before = now;
   asked = false;
   draw();
@@ -153,7 +159,7 @@ function ask(id, again) {
 }
 
 function show(i) {
-  const screenOf = PER * Math.floor(i / PER);
+  const screenOf = per() * Math.floor(i / per());
   if (screenOf !== first) { first = screenOf; take(); }
   const cell = drawn.get(nameOf(items()[i], i));
   if (!cell) return;
@@ -162,7 +168,7 @@ function show(i) {
 }
 
 function turn(by) {
-  first = Math.max(0, Math.min(first + by * PER, PER * Math.floor((items().length - 1) / PER)));
+  first = Math.max(0, Math.min(first + by * per(), per() * Math.floor((items().length - 1) / per())));
   take();
 }
 
@@ -266,7 +272,7 @@ document.addEventListener('keydown', onKey);
 
 function onNote(event) {
   if (!element.isConnected) { midi.off('note', onNote); return; }
-  const i = (((event.note - FIRST_NOTE) % PER) + PER) % PER;
+  const i = (((event.note - FIRST_NOTE) % KEYS_OF_PADS) + KEYS_OF_PADS) % KEYS_OF_PADS;
   if (answers()) play(first + i, {event: {timeStamp: event.at}, velocity: event.velocity, layered: true});
 }
 midi.on('note', onNote);

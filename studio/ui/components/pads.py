@@ -37,20 +37,25 @@ class Slot:
 
 @dataclass(frozen=True)
 class Screen:
-    """What pads show: sounds and empty places, and how many were just thrown away, which offers to undo it."""
+    """What pads show: sounds and empty places, and how many were just thrown away, which offers to undo it.
+
+    columns : of a field whose places mean something, all of it on one screen; 0 is the usual eight
+    """
 
     pads: Sequence[Pad | Slot] = ()
     thrown: int = 0
+    columns: int = 0
 
 
 class Pads(Drawn):
-    """Eight in a row, sixteen on a screen. Playing one triggers the event `chosen` with its {id}.
+    """Eight in a row, two rows on a screen. Playing one triggers the event `chosen` with its {id}.
 
     value   : a Screen, or only its pads
     actions : of "star", "rename" and "remove" those that are offered; they trigger `starred` {id, on}, `renamed`
               {id, name} and `removed` {ids}, and where the screen says that some were thrown away, `undone`
               with "pick", another choice of pads triggers `picked` {ids}
     hint    : what is said while there is nothing to show
+    rows    : of eight pads on a screen
     drop_into : elem_id of the upload button that gets a file which is dropped anywhere while the pads are to be seen
     """
 
@@ -58,13 +63,14 @@ class Pads(Drawn):
     rooms = ("speaker", "icons", "drag_out", "keys", "midi", "drop_in", "pad")
 
     def __init__(self, value: Screen | Sequence[Pad | Slot] | None = None, *, actions: Sequence[str] = (),
-                 hint: str = "", drop_into: str = "", **kwargs: Any) -> None:
-        super().__init__(value, actions=list(actions), hint=hint, drop_into=drop_into, **kwargs)
+                 hint: str = "", rows: int = 2, drop_into: str = "", **kwargs: Any) -> None:
+        super().__init__(value, actions=list(actions), hint=hint, per=8 * rows, drop_into=drop_into, **kwargs)
 
     def postprocess(self, value: Screen | Sequence[Pad | Slot] | None) -> dict[str, Any]:
         """Plain data for the drawing; Gradio fills in where each file can be fetched."""
         screen = value if isinstance(value, Screen) else Screen(value or ())
-        return {"pads": [_cell(pad) for pad in screen.pads], "thrown": screen.thrown}
+        return {"pads": [_cell(pad) for pad in screen.pads], "thrown": screen.thrown,
+                "columns": screen.columns}
 
 
 def _cell(pad: Pad | Slot) -> dict[str, Any]:

@@ -99,6 +99,8 @@ function makeSpeaker() {
     return voice.source.loop ? at % voice.duration : Math.min(at, voice.duration);
   }
 
+  function sounding() { return voices.size > 0; }
+
   function setLooped(on) {
     for (const [id, voice] of voices) {
       Object.assign(voice, {from: position(id), since: audio.currentTime});
@@ -116,5 +118,5 @@ function makeSpeaker() {
   function on(listener) { news.addEventListener('changed', listener); }
   function off(listener) { news.removeEventListener('changed', listener); }
 
-  return {state, load, buffer, play, stop, position, setLooped, setMatched, on, off};
+  return {state, load, buffer, play, stop, position, sounding, setLooped, setMatched, on, off};
 }
