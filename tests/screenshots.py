@@ -96,6 +96,10 @@ ACTS: dict[str, Callable[[Page], Any]] = {
     "Generate": lambda page: (page.wait_for_selector("#generate-pads .pad"),
                               page.locator("#generate-pads .pad").first.click(),
                               page.wait_for_selector("#generate-detail canvas, #generate-detail img")),
+    "Transform": lambda page: (open_tab(page, "Generate"), page.wait_for_selector("#generate-pads .pad"),
+                               page.locator("#generate-pads .pad").nth(1).click(),
+                               page.locator("#generate-detail button", has_text="Transform").click(),
+                               page.wait_for_selector("#transform-brush canvas")),
     "Library": lambda page: (page.wait_for_selector("#tab-library .pad"),
                              page.locator("#tab-library .pad").first.click()),
 }

@@ -141,9 +141,11 @@ def test_without_a_sound_there_is_nothing_to_change_and_the_page_says_so(transfo
     assert "no sound to change yet" in page.inner_text("#transform-note")
 
 
-def test_a_take_goes_from_generates_closer_look_onto_the_canvas(open_page, served):
+@pytest.mark.parametrize("width", [1440, 390])  # a narrow page has the tab behind a menu
+def test_a_take_goes_from_generates_closer_look_onto_the_canvas(open_page, served, width):
     names = keep_takes(served, 2)
     page = wait_for_pads(open_page(), names)
+    page.set_viewport_size({"width": width, "height": 900})
     name = hear(page, 1)
     page.click("#generate-detail .transform")
     page.wait_for_selector("#transform-brush .mask_brush[data-token]:not([data-token=''])", state="visible")

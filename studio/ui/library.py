@@ -16,7 +16,7 @@ from studio.ui.components.take_rows import TakeRows
 from studio.ui.exporter import ADVICE, Exporter
 from studio.ui.finder import EMPTY, ORDERS, TIMES, Finder
 from studio.ui.form import Form
-from studio.ui.studio import QUEUED, QUICK, Studio
+from studio.ui.studio import QUEUED, QUICK, Studio, to_front
 from studio.ui.toasts import told
 
 ACTIONS = ("star", "rename", "remove", "pick")  # of a pad
@@ -28,13 +28,12 @@ TYPED = dict(QUICK, trigger_mode="always_last")
 HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_limit=1)
 HINT = "Sounds that you look for appear here."
 RESTORE = "library-restore"  # where a sound or picture goes in that is dropped anywhere on the tab
-TO_GENERATE = "() => document.getElementById('tab-generate-button').click()"
+TO_GENERATE = to_front("Generate")
 # The tab's controls are made when it first comes to the front, so that its button may be a moment away.
-AND_START = """() => { document.getElementById('tab-generate-button').click();
-  const wait = tries => { const start = document.querySelector('#generate-start');
+AND_START = to_front("Generate", """const wait = tries => { const start = document.querySelector('#generate-start');
     if (start && start.offsetParent !== null && !start.disabled) start.click();
     else if (tries) setTimeout(() => wait(tries - 1), 50); };
-  wait(100); }"""
+  wait(100);""")
 
 
 def build(studio: Studio, tab: gr.Tab) -> None:

@@ -85,3 +85,16 @@ class Studio:
         """A sound as a WAV that the page may fetch, under a name that says what it is."""
         with tempfile.TemporaryDirectory(dir=self.workspace.cache) as folder:
             return self.served(engine.audio.write(Path(folder) / f"{slug(name)}.wav", waveform, sample_rate))
+
+
+def to_front(label: str, then: str = "") -> str:
+    """JavaScript that brings a tab to the front, also where a narrow page has put it behind a menu; `then` runs after.
+
+    Gradio keeps a second, unseen row of tab buttons to measure by, which answers no click.
+    """
+    return f"""() => {{
+  const seen = [...document.querySelectorAll('[id="tab-{label.lower()}-button"]')].find(each => each.offsetParent);
+  const folded = [...document.querySelectorAll('.overflow-dropdown button')];
+  (seen || folded.find(each => each.textContent.trim() === '{label}')).click();
+  {then}
+}}"""

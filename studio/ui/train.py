@@ -16,11 +16,11 @@ from studio.ui.components.preview_table import PreviewTable
 from studio.ui.components.run_list import RunList
 from studio.ui.form import Form
 from studio.ui.run_view import RunView
-from studio.ui.studio import QUEUED, QUICK, Studio
+from studio.ui.studio import QUEUED, QUICK, Studio, to_front
 from studio.ui.toasts import told
 from studio.ui.training_desk import ANY, ROLES, Desk
 
-TO_GENERATE = "() => document.getElementById('tab-generate-button').click()"
+TO_GENERATE = to_front("Generate")
 LATEST = dict(QUICK, trigger_mode="always_last")  # settings follow one another: the last ones count
 HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_limit=1)  # news from the browser must all be heard
 NOTE_HEIGHT = 70  # pixels, of one with a bar: what stands below must not jump

@@ -17,7 +17,7 @@ from studio.ui.form import Form
 from studio.ui.making import wire_making
 from studio.ui.results import PADS, lora_slot, wire_changing, wire_looking
 from studio.ui.shelf import Shelf
-from studio.ui.studio import QUEUED, QUICK, Studio
+from studio.ui.studio import QUEUED, QUICK, Studio, to_front
 from studio.ui.toasts import told
 from studio.ui.transform_bench import CHANGE, TRACK, TRAVEL, TransformBench
 
@@ -36,7 +36,7 @@ ON_TIME = ("seconds", "bpm", "bars", "loop")
 HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_limit=1)
 # The mode is a mark on the tab, by which what belongs to the others is hidden: no round trip, nothing is made anew.
 MARK = "mode => { document.getElementById('transform-whole').dataset.mode = mode; }"
-TO_TRANSFORM = "() => document.getElementById('tab-transform-button').click()"
+TO_TRANSFORM = to_front("Transform")
 
 
 def build(studio: Studio, tab: gr.Tab) -> None:
