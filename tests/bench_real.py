@@ -19,6 +19,7 @@ from studio.engine.base import autoencoder, judge, material
 from studio.engine.base.material import Material
 from studio.engine.base.plan import Plan
 from studio.engine.likeness import compare
+from studio.engine.wording import role_of
 from studio.settings import PrepareSettings
 
 GROUPS = {"808": "kick", "low tom": "tom", "mid tom": "tom", "high tom": "tom", "ride": "cymbal", "crash": "cymbal"}
@@ -28,10 +29,11 @@ REAL_STEPS = 400
 EVERY = 9  # of the sounds, one is decoded by both roads: that takes a second each
 
 
-def grouped(name: str) -> str:
-    """The drum that a caption names, "" where none of those that are asked for."""
-    found = [asked for asked in ASKED if asked in name.split(",")[0]]
-    return found[0] if found else GROUPS.get(name, "")
+def grouped(caption: str) -> str:
+    """The drum that a caption names, as the other tables call it; "" where none of those that are asked for."""
+    role = role_of(caption)
+    drum = GROUPS.get(role, role)
+    return drum if drum in ASKED else ""
 
 
 def sounds(folder: Path, plan: Plan) -> tuple[list[str], list[str], Tensor]:
