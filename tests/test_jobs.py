@@ -95,6 +95,7 @@ def test_what_cannot_start_is_refused_before_anything_is_written(kit, settings, 
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 def test_what_is_started_meanwhile_waits_and_is_started_by_the_process_that_ends(kit, settings, tmp_path):
     first = jobs.start_training(kit, dataclasses.replace(settings, steps=2000), tmp_path / "first")
     second, third, fourth = (jobs.start_training(kit, settings, tmp_path / name) for name in ("b", "a", "c"))

@@ -72,6 +72,7 @@ def listed(page, name):
     return page.locator(f"#train-runs .run[data-name='{name}']")
 
 
+@pytest.mark.slow
 def test_a_training_survives_a_reload_and_what_is_started_meanwhile_waits_for_it(open_page, served, small_dataset):
     page, other = open_page(), open_page()
     for each in (page, other):

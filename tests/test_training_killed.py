@@ -1,4 +1,4 @@
-"""A training killed at any moment goes on to the bit-equal weights of one that was not."""
+"""A training killed at any moment goes on to the bit-equal weights of one that was not, on as many threads."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from kits import thumps
 from safetensors.torch import load_file
 
@@ -25,6 +26,8 @@ from pathlib import Path
 import torch
 from studio import jobs
 from studio.engine.training import adapters, latents_cache
+
+torch.set_num_threads(1)
 
 def die(): os.kill(os.getpid(), signal.SIGKILL)
 
@@ -63,8 +66,17 @@ for moment, folder in zip(("encoding", "training", "checkpoint"), sys.argv[1:]):
 MOMENTS = ("encoding", "training", "checkpoint")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Sums depend in their last bits on how many threads share them; the studio gives each run the same number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
-def settings(tiny_base):
+def settings(tiny_base, one_thread):
     """All that could lose its place: held-out sounds, previews, augmentation, a schedule, a batch in parts."""
     return TrainSettings(base=str(tiny_base), steps=10, batch_size=2, gradient_accumulation=2, rank=2, device="cpu",
                          checkpoint_every=3, preview_every=4, preview_count=1, gain_augment_db=6, shift_augment_ms=5,
