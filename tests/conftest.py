@@ -21,6 +21,15 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 
 @pytest.fixture(scope="session")
+def quick_base(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny base with a decoder of few rounds."""
+    folder = shutil.copytree(tiny_base, tmp_path_factory.mktemp("quick") / "base")
+    mel = json.loads((folder / "mel.json").read_text(encoding="utf-8"))
+    (folder / "mel.json").write_text(json.dumps({**mel, "iterations": 10}), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base model folder of the real classes with random weights: 128×128 pictures, 16×16 latents, < 1 MB."""
     import torch

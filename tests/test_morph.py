@@ -1,7 +1,5 @@
 """Ways between sounds: rows and fields of one-shots, from words, seeds, LoRAs or sounds."""
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,12 +16,9 @@ RATE = 44100
 
 
 @pytest.fixture(scope="module")
-def quick(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+def quick(quick_base: Path) -> dict:
     """Settings of the tiny base with a decoder of few rounds."""
-    folder = shutil.copytree(tiny_base, tmp_path_factory.mktemp("quick") / "base")
-    mel = json.loads((folder / "mel.json").read_text(encoding="utf-8"))
-    (folder / "mel.json").write_text(json.dumps({**mel, "iterations": 10}), encoding="utf-8")
-    return {"base": str(folder), "device": "cpu", "steps": 3, "seed": 5}
+    return {"base": str(quick_base), "device": "cpu", "steps": 3, "seed": 5}
 
 
 def test_the_ends_of_a_morph_are_plain_generation(tmp_path: Path, quick: dict) -> None:
