@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+WORKERS ?= 2
+ONE_THREAD := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
 
 .PHONY: run setup test test-all lint bench bench-codec bench-base bench-real bench-lora bench-train screenshots base check clean
 
@@ -18,10 +20,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-test: setup  ## the fast tests
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+test: setup  ## the fast tests, in two processes of one thread each; WORKERS=8 on a larger machine
+	$(ONE_THREAD) $(BIN)/python -m pytest -m 'not slow and not gpu' --numprocesses $(WORKERS) --dist loadfile
 
-test-all: setup  ## all tests that this machine can run
+test-all: setup  ## all tests that this machine can run, one after the other
 	$(BIN)/python -m pytest
 
 lint: setup
@@ -32,7 +34,7 @@ bench: setup  ## how fast it is here
 
 bench-codec: setup  ## how near sounds come back, ours and others': on the demo kit, or SOUNDS=folder
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
-	OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python tests/bench_codec.py $(SOUNDS)
+	$(ONE_THREAD) $(BIN)/python tests/bench_codec.py $(SOUNDS)
 
 bench-base: setup  ## how well a base names drums, obeys words and hurries: the embedded one, or BASE=folder
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_base.py $(BASE)
@@ -47,7 +49,7 @@ bench-transform: setup  ## sound to sound, seams of tracks and loops: SOUND=file
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_transform.py "$(SOUND)"
 
 bench-train: setup  ## how fast training is against a plain loop: WITH="--sd15 --device cuda" for a GPU
-	OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python tests/bench_train.py $(WITH)
+	$(ONE_THREAD) $(BIN)/python tests/bench_train.py $(WITH)
 
 screenshots: setup  ## pictures of every tab, from the real studio, into docs/screens
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/screenshots.py

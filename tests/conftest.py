@@ -108,17 +108,19 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A Chromium without a window, as one user's context; tests that need one are skipped where there is none."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if not found:
         pytest.skip("no Chromium or Chrome on this machine")
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=[
-            "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"])
-        yield chromium.new_context(viewport={"width": 1440, "height": 900})  # one for all, so that its cache is warm
-        chromium.close()
+        # A profile on disk keeps compiled scripts: pages open in half the time that they take without one.
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=found, viewport={"width": 1440, "height": 900},
+            args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"])
+        yield context
+        context.close()
 
 
 @pytest.fixture

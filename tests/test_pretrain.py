@@ -63,6 +63,7 @@ def test_too_few_sounds_are_refused_in_a_sentence(sounds, tmp_path, capsys):
     assert "too few" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_base(tmp_path):
     script = tmp_path / "build.py"
     script.write_text(TWO_PROCESSES, encoding="utf-8")

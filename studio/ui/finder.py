@@ -7,6 +7,7 @@ now, so that two pages may work on the same library, and a take that went away i
 
 import contextlib
 import dataclasses
+import itertools
 import threading
 import time
 from collections import OrderedDict
@@ -49,13 +50,14 @@ NOTHING_FITS = note("No sound fits. Take a word or a filter away.")
 class Place:
     """What one page sees.
 
-    asked  : what it searches for, as keywords of `Catalogue.search`
+    asked  : what it searches for, as keywords of `Catalogue.search`, but days instead of a time
     view   : "grid" or "list"
     first  : number of the first take in view, of all that are found
     names  : of the takes in view
     picked : names of those that are chosen
     looked : name of the take that is shown close up
     thrown : WAVs in the trash that `undo` brings back
+    faults : what the last look at the files could not read
     """
 
     asked: dict[str, Any] = field(default_factory=dict)
@@ -65,6 +67,13 @@ class Place:
     picked: Sequence[str] = ()
     looked: str = ""
     thrown: Sequence[Path] = ()
+    faults: Sequence[str] = ()
+
+    def sought(self) -> dict[str, Any]:
+        """Keywords of `Catalogue.search`."""
+        asked = dict(self.asked)
+        days = asked.pop("days", 0)
+        return asked | dict(since=time.time() - days * DAY if days else None)
 
 
 class Finder:
@@ -73,6 +82,7 @@ class Finder:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._places: OrderedDict[str, Place] = OrderedDict()
+        self._looks = itertools.count(1)
         self._lock = threading.RLock()
         self._index: Catalogue | None = None
 
@@ -96,9 +106,13 @@ class Finder:
 
     # ------------------------------------------------------------------------------------------------------- finding
     def opened(self, request: gr.Request) -> Iterator[list[Any]]:
-        """The tab comes to the front: what the index knows, then what the files say: [roles, LoRAs, *shown]."""
-        place, stop, faults = self.place(request), threading.Event(), []
-        yield [*self._filters(place), *self._all(place)]
+        """The tab comes to the front: the files are looked at: [roles, LoRAs, note, Shown or None, number of the look].
+
+        What is found is listed by `search` alone, which a new look number calls: two answers on their way at once could
+        reach the page in the wrong order.
+        """
+        place, stop = self.place(request), threading.Event()
+        yield [*self._filters(place), SAME, self.closeup(place), SAME]
 
         def work(report: Report) -> Iterator[list[str]]:
             yield self.index.refresh(report=report)
@@ -106,20 +120,21 @@ class Finder:
         listed = False
         for said, made in watched(work, stop):
             if said is None:
-                faults = made
+                place.faults = made
                 continue
-            answer = self.shown(place) if said["text"].startswith("listening") and not listed else [SAME] * 6
-            listed = listed or answer[0] is not SAME  # all takes are there now; measuring them may take long
-            yield [SAME, SAME, *answer[:3], said, *answer[4:]]
-        yield [*self._filters(place), *self._all(place, faults)]
+            complete = said["text"].startswith("listening")  # all takes are there; measuring them may take long
+            yield [SAME, SAME, said, SAME, SAME if listed or not complete else next(self._looks)]
+            listed = listed or complete
+        yield [*self._filters(place), SAME, self.closeup(place), next(self._looks)]
 
     def search(self, request: gr.Request, text: str, role: str, lora: str, days: int, starred: bool, order: str,
                view: str) -> list[Any]:
-        """What is asked for has changed: the first part of what is found, and which of the two views is seen."""
+        """What is found, in the view that is asked for: its first part, where something else is asked for."""
         place = self.place(request)
-        since = time.time() - days * DAY if days else None
-        place.asked = dict(text=text, role=role or "", lora=lora or "", since=since, starred=starred, order=order)
-        place.first, place.view = 0, view if view in SIZES else "grid"
+        view = view if view in SIZES else "grid"
+        asked = dict(text=text, role=role or "", lora=lora or "", days=days, starred=starred, order=order)
+        if (asked, view) != (place.asked, place.view):
+            place.asked, place.view, place.first = asked, view, 0
         return self.shown(place)
 
     def turn(self, request: gr.Request, event: gr.EventData) -> list[Any]:
@@ -131,16 +146,16 @@ class Finder:
     def found(self, place: Place) -> "Found":
         """The part of what is found that is in view; the last one where there are no longer so many."""
         size = SIZES[place.view]
-        found = self.index.search(**place.asked, limit=size, offset=place.first)
+        found = self.index.search(**place.sought(), limit=size, offset=place.first)
         if not found.entries and found.total:
             place.first = (found.total - 1) // size * size
-            found = self.index.search(**place.asked, limit=size, offset=place.first)
+            found = self.index.search(**place.sought(), limit=size, offset=place.first)
         return found
 
     def all_found(self, place: Place) -> list["Take"]:
         """Every take that is found, in order; those that went away since are left out."""
         found = []
-        for entry in self.index.search(**place.asked, limit=-1).entries:
+        for entry in self.index.search(**place.sought(), limit=-1).entries:
             with contextlib.suppress(StudioError):
                 found.append(self._find(entry.name))
         return found
@@ -150,7 +165,7 @@ class Finder:
         return [self._find(name) for name in place.picked]
 
     # ------------------------------------------------------------------------------------------------ what is shown
-    def shown(self, place: Place, faults: Sequence[str] = ()) -> list[Any]:
+    def shown(self, place: Place) -> list[Any]:
         """What is found, as it is now; the close-up stays as it is."""
         found = self.found(place)
         place.names = [entry.name for entry in found.entries]
@@ -162,11 +177,7 @@ class Finder:
         part = Part(place.first, len(pairs), found.total)
         return [gr.update(value=screen, visible=True) if grid else gr.update(visible="hidden"),
                 gr.update(value=lines, visible=True) if not grid else gr.update(visible="hidden"),
-                part, self._said(place, found.total, faults), self._what(place, found.total), SAME]
-
-    def _all(self, place: Place, faults: Sequence[str] = ()) -> list[Any]:
-        """What is found, and the close-up."""
-        return [*self.shown(place, faults)[:-1], self.closeup(place)]
+                part, self._said(place, found.total), self._what(place, found.total), SAME]
 
     def closeup(self, place: Place) -> Shown | None:
         """The take that is looked at, while it is there."""
@@ -189,12 +200,12 @@ class Finder:
         return [gr.update(choices=[(any_of, ""), *dict.fromkeys([*names, *filter(None, [place.asked.get(name)])])])
                 for name, any_of, names in wanted]
 
-    def _said(self, place: Place, total: int, faults: Sequence[str]) -> dict[str, Any]:
-        lines = list(faults[:MOST_FAULTS])
-        lines += [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+    def _said(self, place: Place, total: int) -> dict[str, Any]:
+        lines = list(place.faults[:MOST_FAULTS])
+        lines += [f"and {len(place.faults) - MOST_FAULTS} more"] if len(place.faults) > MOST_FAULTS else []
         if not total:
             return note(NOTHING_FITS["text"], lines) if any(place.asked.get(name) for name in
-                        ("text", "role", "lora", "since", "starred")) else note(EMPTY["text"], lines, tone="next")
+                        ("text", "role", "lora", "days", "starred")) else note(EMPTY["text"], lines, tone="next")
         return note(f"{total:,} sound{'s' * (total != 1)}", lines, tone="bad" if lines else "quiet")
 
     def _what(self, place: Place, total: int) -> dict[str, Any]:
@@ -261,8 +272,9 @@ class Finder:
 
     def changed(self, request: gr.Request) -> list[Any]:
         """What is found and the close-up, after the files were looked at again."""
-        faults = self.index.reread()
-        return self._all(self.place(request), faults)
+        place = self.place(request)
+        place.faults = self.index.reread()
+        return [*self.shown(place)[:-1], self.closeup(place)]
 
     def reveal(self, event: gr.EventData) -> None:
         """The take's file in its folder, on the machine that the studio runs on."""

@@ -60,10 +60,11 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     studio.details.append(detail)
     shown = [pads, rows, pager, said, what, detail]
     role, lora = asked[1:3]
-    tab.select(told(finder.opened), None, [role, lora, *shown], **QUEUED)
+    look = gr.State(0)
+    tab.select(told(finder.opened), None, [role, lora, said, detail, look], **QUEUED)
     text, *others = asked
-    for event in (text.change, *(control.input for control in others)):  # what the mouse pastes is no input to Gradio
-        event(told(finder.search), asked, shown, **TYPED)
+    gr.on([tab.select, look.change, text.change,  # what the mouse pastes is no input to Gradio
+           *(control.input for control in others)], told(finder.search), asked, shown, **TYPED)
     pager.turned(told(finder.turn), None, shown, **HEARD)
     _wire_takes(finder, pads, rows, detail, what, shown)
     _wire_generate(studio, finder, detail, restore)
