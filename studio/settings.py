@@ -136,7 +136,7 @@ class GenerateSettings:
     count: int = knob(8, "How many sounds.", low=1, high=1000, step=1)
     seed: int = knob(-1, "Start of the first sound, one more for each next; -1 draws one.", low=-1, high=2**31 - 1,
                      step=1)
-    steps: int = knob(12, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
+    steps: int = knob(8, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
     guidance: float = knob(4.0, "How strictly the prompt is followed.", low=0, high=30, step=0.5)
     duration: float = knob(0.0, "How long a sound may get, in pictures wider than the base has learned; 0 is its own.",
                            unit="s", low=0, high=60, step=0.1, advanced=True)
@@ -206,7 +206,7 @@ class MorphSettings:
     loop: bool = knob(False, "Let a track end where it begins, so that it repeats without a seam.")
     seed: int = knob(-1, "Start of the noise; -1 draws one. Each next point of the way has the next seed.", low=-1,
                      high=2**31 - 10_000, step=1)
-    steps: int = knob(12, "Denoising steps.", low=1, high=200, step=1)
+    steps: int = knob(8, "Denoising steps.", low=1, high=200, step=1)
     guidance: float = knob(4.0, "How strictly the prompts are followed.", low=0, high=30, step=0.5)
     scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")

@@ -31,7 +31,7 @@ def drawn(role: str, count: int = 48) -> tuple[dict[str, torch.Tensor], torch.Te
     return true_words(role, measure(waveforms, RATE), traits, pitch_hz), mel.encode(waveforms, MelSettings())[0]
 
 
-@pytest.mark.parametrize(("scale", "role"), [(0, "snare"), (1, "conga"), (2, "closed hat"), (3, "808")])
+@pytest.mark.parametrize(("scale", "role"), [(0, "snare"), (1, "conga"), (2, "closed hat"), (3, "808"), (3, "low tom")])
 def test_a_scale_agrees_with_what_the_words_mean(scale, role):
     chosen, (true, pixels) = obedience.SCALES[scale], drawn(role)
     figure = chosen.figure(pixels, 90.0)

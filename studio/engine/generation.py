@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studio.engine import loras
-from studio.engine.library import Take, keep_sound, recipe_for, with_seed
+from studio.engine.library import Take, keep_sounds, recipe_for, with_seed
 from studio.engine.models import as_long_as, check_fits, load_base
 from studio.engine.painting import paint
 from studio.progress import Progress, Report, silent
@@ -27,9 +27,9 @@ def generate(settings: GenerateSettings, folder: Path, *, report: Report = silen
     while done < settings.count:
         seeds = [settings.seed + done + i for i in range(min(settings.batch_size, settings.count - done))]
         pixels = paint(base, mel, settings, [settings.prompt] * len(seeds), seeds, report=report)
-        for seed, image in zip(seeds, pixels, strict=True):
-            recipe = recipe_for(dataclasses.replace(settings, seed=seed, count=1), "generate", mel)
-            take = keep_sound(image, mel, recipe, folder, f"{settings.prompt}_{seed}", report=report)
+        recipes = [recipe_for(dataclasses.replace(settings, seed=seed, count=1), "generate", mel) for seed in seeds]
+        names = [f"{settings.prompt}_{seed}" for seed in seeds]
+        for take in keep_sounds(pixels, mel, recipes, folder, names, report=report):
             done += 1
             report(Progress("generate", done, settings.count, note=take.path.name))
             yield take

@@ -10,7 +10,7 @@ import dataclasses
 import secrets
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,15 +90,20 @@ def recipe_for(settings: Any, verb: str, mel: MelSettings) -> dict[str, Any]:
     return {"version": 1, "verb": verb, "settings": as_dict(settings), "mel": as_dict(mel)}
 
 
-def keep_sound(pixels: Tensor, mel: MelSettings, recipe: Mapping[str, Any], folder: Path, name: str, *,
-               report: Report = silent) -> Take:
-    """Decode one picture (n_mels, n_frames), or stereo (3, n_mels, n_frames), float 0…255, and keep it as a take."""
-    mel = dataclasses.replace(mel, stereo=pixels.dim() == 3)  # some verbs are mono whatever a LoRA has learned
-    waveform = sound_from_pixels(pixels[None], mel, report=report)[0]
-    trimmed = audio.trim(waveform, mel.sample_rate, ENDS)
-    image = Picture(pixels=pixels.round().to(torch.uint8).cpu(), peak_db=0.0, samples=waveform.shape[-1], mel=mel,
-                    recipe=dict(recipe))
-    return keep(trimmed, image, recipe, folder, name)
+def keep_sounds(pixels: Tensor, mel: MelSettings, recipes: Sequence[Mapping[str, Any]], folder: Path,
+                names: Sequence[str], *, report: Report = silent) -> Iterator[Take]:
+    """Decode pictures (n, n_mels, n_frames), or stereo (n, 3, n_mels, n_frames), float 0…255, and keep them as takes.
+
+    Each is yielded as soon as it is on disk; as many are decoded at once as the processor has threads for.
+    """
+    mel = dataclasses.replace(mel, stereo=pixels.dim() == 4)  # some verbs are mono whatever a LoRA has learned
+    for start in range(0, len(pixels), torch.get_num_threads()):
+        part = slice(start, start + torch.get_num_threads())
+        waveforms = sound_from_pixels(pixels[part], mel, report=report)
+        for image, waveform, recipe, name in zip(pixels[part], waveforms, recipes[part], names[part], strict=True):
+            drawn = Picture(pixels=image.round().to(torch.uint8).cpu(), peak_db=0.0, samples=waveform.shape[-1],
+                            mel=mel, recipe=dict(recipe))
+            yield keep(audio.trim(waveform, mel.sample_rate, ENDS), drawn, recipe, folder, name)
 
 
 def keep(waveform: Tensor, image: Picture, recipe: Mapping[str, Any], folder: Path, name: str) -> Take:

@@ -62,7 +62,9 @@ class Base:
 
     def use_scheduler(self, name: str) -> None:
         """Sample with the scheduler of this name from now on; `name` is a key of SCHEDULERS."""
-        self.pipeline.scheduler = SCHEDULERS[name].from_config(self.pipeline.scheduler.config)
+        # Where a base's own scheduler has no such setting, DDIM would cut latents at ±1, as is right for pixels only.
+        config = dict(self.pipeline.scheduler.config) | {"clip_sample": False}
+        self.pipeline.scheduler = SCHEDULERS[name].from_config(config)
 
 
 def where(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studio.engine import way
-from studio.engine.library import Take, keep_sound, recipe_for
+from studio.engine.library import Take, keep_sounds, recipe_for
 from studio.progress import Progress, Report, silent
 from studio.settings import MorphSettings
 
@@ -28,6 +28,6 @@ def morph(settings: MorphSettings, folder: Path, *, report: Report = silent) -> 
         if settings.below:
             recipe["row"] = round(row, 6)
         name = f"{settings.start}_to_{settings.end}_{settings.seed}_{number + 1:03d}"
-        take = keep_sound(pixels, found.mel, recipe, folder, name, report=report)
+        take, = keep_sounds(pixels[None], found.mel, [recipe], folder, [name], report=report)
         report(Progress("morph", number + 1, len(places), note=take.path.name))
         yield take

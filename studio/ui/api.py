@@ -19,6 +19,8 @@ from studio.ui.studio import Studio
 from studio.ui.toasts import told
 
 QUEUE = {name: ONE_AT_A_TIME[name] for name in ("concurrency_id", "concurrency_limit")}  # with the page's own sounds
+# What the page would take, so that a script that leaves them out hears the same.
+MADE, CHANGED, TRAVELLED = GenerateSettings(), TransformSettings(), MorphSettings()
 
 
 def build(studio: Studio) -> None:
@@ -34,8 +36,8 @@ def _verbs(studio: Studio) -> list[Any]:
         return {"file": FileData(path=studio.served(take.path), orig_name=take.path.name).model_dump(),
                 "name": take.path.name, "prompt": take.prompt, "seed": take.seed}
 
-    def generate(prompt: str, negative_prompt: str = "", count: int = 1, seed: int = -1, steps: int = 20,
-                 guidance: float = 3.0, base: str = "embedded", lora: str = "") -> list[dict]:
+    def generate(prompt: str, negative_prompt: str = "", count: int = 1, seed: int = -1, steps: int = MADE.steps,
+                 guidance: float = MADE.guidance, base: str = "embedded", lora: str = "") -> list[dict]:
         """New sounds from words. lora : NAME or NAME:WEIGHT of the workspace, several joined by commas."""
         settings = GenerateSettings(prompt=prompt, negative_prompt=negative_prompt, count=count, seed=seed, steps=steps,
                                     guidance=guidance, base=base, lora=_loras(studio, lora))
@@ -43,7 +45,8 @@ def _verbs(studio: Studio) -> list[Any]:
 
     def transform(source: dict, prompt: str, negative_prompt: str = "", strength: float = 0.5, mask: dict | None = None,
                   keep_ms: float = 0.0, repaint_above_hz: float = 0.0, keep_phase: bool = False, seed: int = -1,
-                  steps: int = 20, guidance: float = 3.0, base: str = "embedded", lora: str = "") -> list[dict]:
+                  steps: int = CHANGED.steps, guidance: float = CHANGED.guidance, base: str = "embedded",
+                  lora: str = "") -> list[dict]:
         """A sound made anew. source, mask : uploaded files (gradio_client's handle_file), white = make anew."""
         path = _uploaded(studio, "source", source)
         settings = engine.library.with_seed(TransformSettings(
@@ -56,15 +59,16 @@ def _verbs(studio: Studio) -> list[Any]:
             return [answer(engine.library.adopt(made, takes))]
 
     def morph(start: str, end: str, count: int = 8, negative_prompt: str = "", via: str = "", seed: int = -1,
-              steps: int = 20, guidance: float = 3.0, base: str = "embedded", lora: str = "") -> list[dict]:
+              steps: int = TRAVELLED.steps, guidance: float = TRAVELLED.guidance, base: str = "embedded",
+              lora: str = "") -> list[dict]:
         """One-shots on the way from one prompt to another. via : prompts on the way, a line each."""
         settings = MorphSettings(start=start, end=end, count=count, negative_prompt=negative_prompt, via=_lines(via),
                                  seed=seed, steps=steps, guidance=guidance, base=base, lora=_loras(studio, lora))
         return [answer(take) for take in engine.morph.morph(settings, takes)]
 
     def track(start: str, end: str = "", seconds: float = 10.0, bpm: float = 0.0, bars: int = 0, loop: bool = False,
-              negative_prompt: str = "", via: str = "", seed: int = -1, steps: int = 20, guidance: float = 3.0,
-              base: str = "embedded", lora: str = "") -> list[dict]:
+              negative_prompt: str = "", via: str = "", seed: int = -1, steps: int = TRAVELLED.steps,
+              guidance: float = TRAVELLED.guidance, base: str = "embedded", lora: str = "") -> list[dict]:
         """One long track or loop. bars : its length where there is a tempo, 0 takes seconds."""
         settings = engine.library.with_seed(MorphSettings(
             start=start, end=end, seconds=seconds, bpm=bpm, bars=bars, loop=loop, negative_prompt=negative_prompt,

@@ -1,4 +1,4 @@
-"""Does a base obey words? What words mean is measured on the pictures: how long, how high, how bright, how rough."""
+"""Does a base obey words? What words mean is measured on the pictures: how long, how high, how bright, how pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,23 +44,19 @@ def pitch(pixels: Tensor, range_db: float) -> Tensor:
     return (near * torch.arange(rows.shape[1])).sum(1) / near.sum(1).clamp_min(1e-9)
 
 
-def roughness(pixels: Tensor, range_db: float) -> Tensor:
-    """(n,) dB: how full the spectrum is while the sound is loud, and how much of it lies above the strongest row.
-
-    The first is the mean level of all rows under the loudest one, the second the share of the energy.
-    """
+def overtones(pixels: Tensor, range_db: float) -> Tensor:
+    """(n,) dB: energy above the strongest row after the attack, of all: what distortion adds to a nearly pure tone."""
     levels = pixels[:, :, TONE_FRAMES].float() * range_db / 255
     rows = (10 ** (levels / 10)).mean(2).flip(1)  # the lowest first
     above = torch.arange(rows.shape[1])[None] > rows.argmax(1, keepdim=True) + len(rows[0]) // 20
-    share = 10 * (((rows * above).sum(1) + 1e-9) / rows.sum(1)).log10()
-    return (levels.mean(1) - levels.amax(1)).mean(1) + share
+    return 10 * (((rows * above).sum(1) + 1e-9) / rows.sum(1)).log10()
 
 
 SCALES = (
     Scale("short", "long", length, ("kick", "snare", "clap", "closed hat", "open hat", "mid tom", "pluck", "stab")),
     Scale("low", "high", pitch, ("kick", "snare", "conga", "cowbell", "clave", "bass", "pluck", "stab")),
     Scale("dark", "bright", brightness, ("kick", "snare", "clap", "closed hat", "open hat", "shaker", "bass", "stab")),
-    Scale("clean", "distorted", roughness, ("kick", "808", "low tom", "conga", "bass", "stab")),
+    Scale("clean", "distorted", overtones, ("kick", "808", "low tom", "mid tom", "high tom", "conga")),
 )
 
 

@@ -64,6 +64,11 @@ PLAIN = 0.5
 """Share of wordings that say the plain name of a role in any case; the others say any of its names."""
 RARELY = {"clean": 0.35, "dry": 0.5}
 """Words that are true of most clips are said of a part of them only."""
+OFTEN = dict.fromkeys(("low", "high", "clean", "distorted"), 3.0)
+"""How much more likely a wording takes up words of these concepts: a small model learned them last."""
+
+_ENDS = ("short", "long", "low", "high", "dark", "bright", "clean", "distorted")
+_CONCEPTS = {word: concept for concept in _ENDS for word in SYNONYMS[concept]}  # none of these words is in two of them
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,17 @@ class Caption:
     adjectives: tuple[str, ...]
 
     def text(self, rng: random.Random, most: int = 4) -> str:
-        """A random wording: one name, 0 to `most` adjectives shuffled, "deep punchy kick" or "kick, deep, punchy"."""
-        words = rng.sample(self.adjectives, rng.randint(0, min(most, len(self.adjectives))))
+        """A random wording: one name, 0 to `most` adjectives shuffled, "deep punchy kick" or "kick, deep, punchy".
+
+        Half of the adjectives are said by the plain word of their concept, "low" for "deep", but of no tom: a "low high
+        tom" would say nothing.
+        """
+        count = rng.randint(0, min(most, len(self.adjectives)))
+        # each waits for a random time, the shorter the more often it is taken up: a draw by weight, without repeats
+        waits = {word: rng.expovariate(OFTEN.get(_CONCEPTS.get(word), 1.0)) for word in self.adjectives}
+        words = [_CONCEPTS.get(word, word) if rng.random() < PLAIN and "tom" not in self.role else word
+                 for word in sorted(self.adjectives, key=waits.get)[:count]]
+        rng.shuffle(words)
         name = self.names[0] if rng.random() < PLAIN else rng.choice(self.names)
         return " ".join((*words, name)) if rng.random() < 0.5 else ", ".join((name, *words))
 

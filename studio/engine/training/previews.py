@@ -4,12 +4,13 @@ while it trains is what the file will give."""
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from studio.engine import duplicates
-from studio.engine.library import keep_sound, recipe_for
+from studio.engine.library import keep_sounds, recipe_for
 from studio.engine.models import Base
 from studio.engine.painting import paint
 from studio.engine.training.material import Material
@@ -59,10 +60,12 @@ class Previews:
         mel, features = self.material.kit.dataset.mel, []
         try:
             for start in range(0, len(self.prompts), self.settings.batch_size):
-                part = slice(start, start + self.settings.batch_size)
-                for place, pixels in enumerate(self._painted(mel, part, report), start=start):
-                    self._keep(pixels, place, step, beside, mel, report)
-                    features.append(duplicates.features(pixels.round().cpu(), mel))
+                part = range(len(self.prompts))[start : start + self.settings.batch_size]
+                pixels = self._painted(mel, slice(part.start, part.stop), report)
+                recipes, names = [self._recipe(place, step, mel) for place in part], [f"{place:02d}" for place in part]
+                features += [duplicates.features(picture.round().cpu(), mel) for picture in pixels]
+                for _ in keep_sounds(pixels, mel, recipes, beside, names, report=report):
+                    pass  # each is on disk
             put_in_place(beside, whole)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -80,11 +83,10 @@ class Previews:
         finally:
             unet.train(training)
 
-    def _keep(self, pixels: Tensor, place: int, step: int, folder: Path, mel: MelSettings, report: Report) -> None:
+    def _recipe(self, place: int, step: int, mel: MelSettings) -> dict[str, Any]:
         lora = (str(self.folder.parent / "lora.safetensors"),) if step else ()
         settings = replace(self.settings, prompt=self.prompts[place], seed=self.seeds[place], lora=lora)
-        recipe = recipe_for(settings, "generate", mel) | {"preview": {"run": self.folder.parent.name, "step": step}}
-        keep_sound(pixels, mel, recipe, folder, f"{place:02d}", report=report)
+        return recipe_for(settings, "generate", mel) | {"preview": {"run": self.folder.parent.name, "step": step}}
 
     def _measured(self, features: Tensor) -> Heard:
         """All previews against all sounds, a block of sounds at a time."""

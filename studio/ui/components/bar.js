@@ -40,8 +40,9 @@ function onKey(event) {
   if (!element.isConnected) { document.removeEventListener('keydown', onKey); return; }
   if (event.repeat) return;
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-    const start = document.querySelector('#generate-start');
-    if (start && start.offsetParent !== null && !start.disabled) {
+    const starts = [...document.querySelectorAll('#generate-start, #transform-start')];
+    const start = starts.find(each => each.offsetParent !== null && !each.disabled);
+    if (start) {
       event.target.blur?.();  // a line of text gives its value to the page when it is left
       setTimeout(() => start.click(), 50);
     }

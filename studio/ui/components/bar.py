@@ -8,7 +8,9 @@ KEYS = (
               ("drag", "take the file with you"))),
     ("Dataset", (("↑ ↓", "choose a sound"), ("Space", "play it"), ("Enter", "its caption, then the next one's"),
                  ("U", "use it or not"), ("X", "tick it for bulk edits"), ("Ctrl + Z", "undo"))),
-    ("Anywhere", (("Ctrl + Enter", "generate"), ("Alt + 1 … 5", "the tabs from left to right"), ("?", "this list"))),
+    ("Transform", (("drag", "paint what shall be made anew"), ("Ctrl + Z", "take the last stroke away"))),
+    ("Anywhere", (("Ctrl + Enter", "generate, or make on Transform"),
+                  ("Alt + 1 … 6", "the tabs from left to right"), ("?", "this list"))),
 )
 
 
