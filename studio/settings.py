@@ -63,7 +63,7 @@ class TrainSettings:
 
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id such as "
                      "stable-diffusion-v1-5/stable-diffusion-v1-5.", group="Network")
-    steps: int = knob(300, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10,
+    steps: int = knob(150, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10,
                       group="Batches")
     epochs: int = knob(0, "How long, counted in times that every sound is shown; 0 goes by steps.", low=0,
                        high=100_000, step=1, advanced=True, group="Batches")
@@ -81,7 +81,7 @@ class TrainSettings:
                                              high=0.1, step=0.00001, advanced=True, group="Rates")
     warmup_steps: int = knob(20, "Steps in which the rate rises to its full size.", low=0, high=10_000, step=1,
                              advanced=True, group="Rates")
-    scheduler: str = knob("constant", "What the rate does after the warm-up.", choices=("constant", "linear", "cosine"),
+    scheduler: str = knob("cosine", "What the rate does after the warm-up.", choices=("constant", "linear", "cosine"),
                           advanced=True, group="Rates")
     batch_size: int = knob(8, "Sounds in one step.", low=1, high=256, step=1, group="Batches")
     gradient_accumulation: int = knob(1, "Batches summed into one step, where memory holds only small ones.", low=1,

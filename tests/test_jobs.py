@@ -67,6 +67,7 @@ def test_a_run_is_found_again_stopped_with_its_file_and_resumed_to_equal_weights
     assert state.status == "done" and state.step == state.total
 
 
+@pytest.mark.slow  # the fast one of its kind is test_training_killed
 def test_a_killed_run_says_so_and_resumes_to_the_weights_of_an_unbroken_one(kit, settings, tmp_path):
     whole = jobs.start_training(kit, settings, tmp_path / "whole").wait(lambda event: None)
     assert whole.status == "done" and whole.seconds_left is None

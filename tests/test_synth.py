@@ -96,6 +96,15 @@ def test_a_wording_has_at_most_the_adjectives_asked_for_and_two_orders() -> None
     assert all(sum(word in wording for word in caption.adjectives) <= 2 for wording in wordings)
 
 
+def test_a_wording_often_says_the_plain_word_but_calls_no_tom_low() -> None:
+    rng = random.Random(3)
+    conga = [Caption("conga", ("conga",), ("deep", "dusty")).text(rng) for _ in range(300)]
+    assert 0.3 < sum("low" in each for each in conga) / sum("low" in each or "deep" in each for each in conga) < 0.7
+    assert sum("deep" in each or "low" in each for each in conga) > 1.2 * sum("dusty" in each for each in conga)
+    tom = [Caption("high tom", ("high tom", "tom"), ("deep",)).text(rng) for _ in range(100)]
+    assert not any("low" in each for each in tom) and any("deep" in each for each in tom)
+
+
 def test_no_clip_is_called_by_a_word_and_its_opposite() -> None:
     for role in ROLES:
         words, _, _ = judged(role, 8)

@@ -12,6 +12,7 @@ from studio.settings import MelSettings
 STAGES = ("material", "tokenizer", "vae", "latents", "unet", "pipeline")
 LIBRARY_ROLE = "sounds"
 SHRINK = 8  # the autoencoder's factor in both directions
+ROUNDS = 60  # of the decoder, half of what a real sound gets: what the autoencoder blurs, more rounds do not bring back
 FREE = ("device", "threads", "checkpoint_minutes", "vae_minutes", "vae_steps", "decoder_minutes", "decoder_steps",
         "decoder_learning_rate", "decoder_batch", "decoder_critic", "unet_minutes", "unet_steps", "unet_learning_rate",
         "unet_hold")
@@ -28,7 +29,7 @@ class Plan:
     holds is one role then, "sounds", see `of_library`.
     """
 
-    mel: MelSettings = field(default_factory=MelSettings)
+    mel: MelSettings = field(default_factory=lambda: MelSettings(iterations=ROUNDS))
     dataset: str = ""
     roles: tuple[str, ...] = tuple(synth.ROLES)
     clips_per_role: int = 1500
