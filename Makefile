@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 test: setup  ## the fast tests, in two processes of one thread each; WORKERS=8 on a larger machine
-	$(ONE_THREAD) $(BIN)/python -m pytest -m 'not slow and not gpu' --numprocesses $(WORKERS) --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -m 'not slow and not gpu' --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: setup  ## all tests that this machine can run, one after the other
 	$(BIN)/python -m pytest

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from studio.engine import audio, models
+from studio.engine.base.plan import Plan
 from studio.engine.generation import generate
 from studio.engine.latents import noise_for
 from studio.engine.painting import paint_from
 from studio.engine.prompts import guides
-from studio.settings import GenerateSettings, MelSettings
+from studio.settings import GenerateSettings
 
 LARGEST = 32_000_000  # bytes
 
@@ -35,7 +36,7 @@ def test_it_is_small_and_carries_its_card_and_mel_settings():
     files = [path for path in models.EMBEDDED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < LARGEST
     assert "What it cannot do" in (models.EMBEDDED / "README.md").read_text(encoding="utf-8")
-    assert models.load_base("embedded", "cpu").mel == MelSettings()
+    assert models.load_base("embedded", "cpu").mel == Plan().mel
 
 
 def test_its_files_name_no_folder_of_the_machine_that_made_it():

@@ -187,6 +187,7 @@ def test_a_dataset_that_is_gone_is_named(kit, settings, tmp_path):
 
 
 def test_a_rate_changed_on_resuming_is_the_one_that_counts(kit, settings, tmp_path):
+    settings = dataclasses.replace(settings, scheduler="constant")
     with pytest.raises(Cancelled):
         train(kit, settings, tmp_path, report=stop_at(3))
     rates = []
