@@ -125,7 +125,8 @@ class Finder:
             complete = said["text"].startswith("listening")  # all takes are there; measuring them may take long
             yield [SAME, SAME, said, SAME, SAME if listed or not complete else next(self._looks)]
             listed = listed or complete
-        yield [*self._filters(place), SAME, self.closeup(place), next(self._looks)]
+        gone = place.looked and self.closeup(place) is None  # else it stays: another may have been played meanwhile
+        yield [*self._filters(place), SAME, None if gone else SAME, next(self._looks)]
 
     def search(self, request: gr.Request, text: str, role: str, lora: str, days: int, starred: bool, order: str,
                view: str) -> list[Any]:
