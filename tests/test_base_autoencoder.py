@@ -44,7 +44,7 @@ def test_silence_that_comes_back_darker_than_black_costs_nothing_and_grey_does()
 
 
 def test_the_maker_pays_for_copies_and_the_critic_for_its_own_mistakes():
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     judge_of_grain = critic.build()
     pictures, copies = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32, requires_grad=True)
     for_maker, for_critic = critic.losses(judge_of_grain, pictures, copies)
