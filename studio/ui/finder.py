@@ -112,7 +112,7 @@ class Finder:
         reach the page in the wrong order.
         """
         place, stop = self.place(request), threading.Event()
-        yield [*self._filters(place), SAME, self.closeup(place), SAME]
+        yield [*self._filters(place), *[SAME] * 3]
 
         def work(report: Report) -> Iterator[list[str]]:
             yield self.index.refresh(report=report)
