@@ -56,7 +56,7 @@ def named(base: models.Base, classifier: torch.nn.Module, held_out: Material, pl
          "classifier on material", "spread dB", "of material dB", "ratio", "nearest two dB")
     drawn, sums = {}, torch.zeros(4)
     for number, role in enumerate(plan.roles):
-        pixels, mine = judge.draw(base.pipeline, role, count), held_out.roles == number
+        pixels, mine = judge.draw(base, role, count), held_out.roles == number
         drawn[role] = pixels
         share = (judge.guesses(classifier, pixels) == number).float().mean()
         figures = torch.tensor([share, right[mine].float().mean(), judge.spread_db(pixels, plan.mel.range_db),
@@ -70,7 +70,7 @@ def named(base: models.Base, classifier: torch.nn.Module, held_out: Material, pl
 def words(base: models.Base, plan: Plan, count: int) -> None:
     """Rank correlation of words with what they mean."""
     head("Words: rank correlation with the measured quantity", "words", "mean", "by role")
-    for scale, by_role in obedience.obedience(lambda prompt, n: judge.draw(base.pipeline, prompt, n),
+    for scale, by_role in obedience.obedience(lambda prompt, n: judge.draw(base, prompt, n),
                                               plan.mel.range_db, count).items():
         row(scale, by_role["mean"], ", ".join(f"{role} {value:.2f}" for role, value in by_role.items()
                                               if role != "mean"))
@@ -80,7 +80,7 @@ def odd_prompts(base: models.Base, classifier: torch.nn.Module, plan: Plan) -> N
     """What a base makes of prompts it never learned: a sound begins loud and dies, noise does not."""
     head("Odd prompts, 8 takes each", "prompt", "share whose last tenth is 20 dB under the first", "roles heard")
     for prompt in ODD_PROMPTS:
-        pixels = judge.draw(base.pipeline, prompt, 8)
+        pixels = judge.draw(base, prompt, 8)
         tenth = plan.mel.n_frames // 10
         loud = pixels.float().amax(1) * plan.mel.range_db / 255
         dies = loud[:, :tenth].amax(1) - loud[:, -tenth:].amax(1) > 20
@@ -96,7 +96,7 @@ def negatives(base: models.Base, plan: Plan) -> None:
         for word, sign in ((scale.under, 1), (scale.over, -1)):
             shares = {}
             for role in scale.roles:
-                plain, without = (scale.figure(judge.draw(base.pipeline, role, PAIRS, negative_prompt=negative),
+                plain, without = (scale.figure(judge.draw(base, role, PAIRS, negative_prompt=negative),
                                                plan.mel.range_db) for negative in ("", f"{word} {role}"))
                 moved = sign * (without - plain)
                 shares[role] = ((moved > 0).float() + 0.5 * (moved == 0)).mean().item()
@@ -148,7 +148,7 @@ def samplers(base: models.Base, classifier: torch.nn.Module, plan: Plan, count: 
     Solvers of one equation all go to the same picture: the distance to that of 60 steps is what too few steps cost.
     """
     def drawn(steps: int, guidance: float = DEFAULTS.guidance) -> dict[int, Tensor]:
-        return {number: judge.draw(base.pipeline, role, count, steps=steps, guidance=guidance)
+        return {number: judge.draw(base, role, count, steps=steps, guidance=guidance)
                 for number, role in enumerate(plan.roles)}
 
     def right(pictures: dict[int, Tensor]) -> float:

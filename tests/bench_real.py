@@ -87,7 +87,7 @@ def heard_by_real(base: models.Base, kits: list[str], drums: list[str], pixels: 
     shares = []
     for number, drum in enumerate(ASKED):
         names = [role for role in plan.roles if GROUPS.get(role, role) == drum and role != "808"]
-        takes = torch.cat([judge.draw(base.pipeline, name, TAKES // len(names)) for name in names])
+        takes = torch.cat([judge.draw(base, name, TAKES // len(names)) for name in names])
         made = held_out.pixels[torch.isin(held_out.roles, torch.tensor([plan.roles.index(name) for name in names]))]
         shares.append([torch.stack([(judge.guesses(ear, sounds) == number).float().mean() for ear in ears]).mean()
                        for sounds in (takes, made)])

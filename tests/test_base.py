@@ -205,12 +205,28 @@ def test_nearly_clean_latents_weigh_less_and_noisy_ones_fully():
 
 
 def test_roles_that_differ_much_among_themselves_weigh_less():
-    captions = [synth.Caption(role, (role,), ()) for role in ("ride", "clap") for _ in range(8)]
     latents = torch.randn(16, 4, 2, 2, generator=torch.Generator().manual_seed(1)) * torch.tensor(3.0)
     latents[8:] /= 3
-    weights = denoiser.role_weights(latents.half(), captions)
+    weights = denoiser.place_weights(latents.half(), _material(torch.full((16, 16, 16), 200), 8))
     assert weights.mean().item() == pytest.approx(1)
-    assert (weights[8] / weights[0]).item() == pytest.approx(3, rel=0.3)
+    assert (weights[1] / weights[0]).mean().item() == pytest.approx(3, rel=0.3)
+
+
+def test_an_error_counts_more_where_a_role_is_loud_and_a_little_where_it_is_silent():
+    pixels = torch.zeros(8, 16, 16)
+    pixels[:, 8:, :8] = 255
+    loud = denoiser.place_weights(torch.randn(8, 4, 2, 2), _material(pixels, 8))[0, 0]
+    assert loud[1, 0] / loud[0, 0] == pytest.approx((4 + denoiser.QUIET) / denoiser.QUIET)
+    assert loud[0, 0] == loud[0, 1] == loud[1, 1] > 0
+
+
+def test_the_last_timestep_holds_no_trace_of_the_sound():
+    assert DDPMScheduler(**denoiser.NOISE).alphas_cumprod[-1] == 0
+
+
+def _material(pixels, clips_per_role):
+    roles = torch.arange(len(pixels)) // clips_per_role
+    return material.Material(pixels.to(torch.uint8), tuple(synth.Caption("clap", ("clap",), ()) for _ in pixels), roles)
 
 
 def test_the_words_reach_every_block_not_only_those_with_attention():

@@ -76,10 +76,24 @@ def test_samplers_of_one_equation_come_to_the_same_sound():
     base = models.open_base("embedded", "cpu")
     noise, words = noise_for(base, base.mel, [5]), guides(base, ["snare"], [""])
     drawn = {}
-    for name in ("dpm++", "ddim", "euler", "unipc"):
+    for name in ("dpm++", "ddim", "euler", "unipc", "lms"):
         base.use_scheduler(name)
         settings = GenerateSettings(steps=20, guidance=2, scheduler=name)
         drawn[name] = paint_from(base, base.mel, settings, words, noise, [5])
+    base.use_scheduler("dpm++")  # after "lms", whose betas must not stay
+    again = paint_from(base, base.mel, GenerateSettings(steps=20, guidance=2), words, noise, [5])
+    assert torch.equal(again, drawn["dpm++"])
     sounding = drawn["dpm++"] > 50
     for name, picture in drawn.items():
         assert (picture - drawn["dpm++"]).abs()[sounding].mean() < 12, name  # of 255; DDIM that cuts latents is 50 away
+
+
+def test_variety_is_the_share_of_the_way_that_has_no_guidance():
+    base = models.open_base("embedded", "cpu")
+    noise, words = noise_for(base, base.mel, [5, 6]), guides(base, ["snare"] * 2, [""] * 2)
+    drawn = [paint_from(base, base.mel, GenerateSettings(guidance=guidance, steps=8), words, noise, [5, 6],
+                        variety=variety) for guidance, variety in ((1, 0.0), (4, 1.0), (4, 0.25), (4, 0.0))]
+    free, never_guided, late, guided = drawn
+    assert torch.equal(free, never_guided)
+    assert not torch.allclose(late, guided, atol=1) and not torch.allclose(late, free, atol=1)
+    assert (late[0] - late[1]).abs().mean() > (guided[0] - guided[1]).abs().mean()

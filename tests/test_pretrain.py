@@ -1,6 +1,7 @@
 """A base of one's own: the verb, and the recipe on several processes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ from studio.settings import MelSettings
 plan = Plan(mel=MelSettings(n_mels=32, n_frames=32, hop_length=347, n_fft=2048), roles=("kick", "snare"),
             clips_per_role=4, held_out_per_role=3, vocabulary=600, text_width=16, text_layers=1, text_hidden=16,
             vae_channels=(8, 8, 8, 8), vae_groups=4, vae_batch=2, vae_crop=16, vae_steps=3, unet_channels=(16, 16),
-            unet_attention=(False, True), unet_groups=4, unet_batch=2, unet_steps=3, warmup_steps=1)
+            unet_attention=(False, True), unet_groups=4, unet_batch=2, unet_steps=int(sys.argv[2]), warmup_steps=1)
 recipe.build(Path(sys.argv[1]) / "out", Path(sys.argv[1]) / "work", plan)
 """
 
@@ -63,14 +64,23 @@ def test_too_few_sounds_are_refused_in_a_sentence(sounds, tmp_path, capsys):
     assert "too few" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_two_processes_train_one_base(tmp_path):
-    script = tmp_path / "build.py"
+def built_by_two(folder: Path, steps: int) -> None:
+    """Two processes as torchrun starts them."""
+    script = folder / "build.py"
     script.write_text(TWO_PROCESSES, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script),
-                    str(tmp_path)], check=True, capture_output=True,
+                    str(folder), str(steps)], check=True, capture_output=True,
                    env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)})
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_base_and_go_on_from_its_checkpoint(tmp_path):
+    built_by_two(tmp_path, 3)
     StableDiffusionPipeline.from_pretrained(tmp_path / "out", safety_checker=None)
     weights = load_file(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors")
     assert all(torch.isfinite(each).all() for each in weights.values())
     assert torch.load(tmp_path / "work" / "unet.pt", weights_only=True)["step"] == 3
+    for finished in (tmp_path / "out", tmp_path / "work" / "denoiser"):
+        shutil.rmtree(finished)
+    built_by_two(tmp_path, 5)
+    assert torch.load(tmp_path / "work" / "unet.pt", weights_only=True)["step"] == 5

@@ -7,10 +7,12 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
     DDIMScheduler,
+    DDPMScheduler,
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
@@ -32,6 +34,8 @@ from studio.settings import MelSettings
 EMBEDDED = Path(__file__).resolve().parent.parent / "embedded_base"
 MEL_FILE = "mel.json"  # beside model_index.json; bases from elsewhere have none
 
+LAST_BETA = 0.75  # of a schedule that ends in pure noise: as much as the one before it takes away; no less is needed
+
 SCHEDULERS = {
     "dpm++": DPMSolverMultistepScheduler,
     "ddim": DDIMScheduler,
@@ -44,11 +48,12 @@ SCHEDULERS = {
 
 @dataclass(frozen=True)
 class Base:
-    """A loaded base model."""
+    """A loaded base model. `schedule` is the config of the scheduler it came with, which any of SCHEDULERS can take."""
 
     name: str
     mel: MelSettings
     pipeline: StableDiffusionPipeline = field(repr=False)
+    schedule: dict[str, Any] = field(repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -63,7 +68,9 @@ class Base:
     def use_scheduler(self, name: str) -> None:
         """Sample with the scheduler of this name from now on; `name` is a key of SCHEDULERS."""
         # Where a base's own scheduler has no such setting, DDIM would cut latents at ±1, as is right for pixels only.
-        config = dict(self.pipeline.scheduler.config) | {"clip_sample": False}
+        config = self.schedule | {"clip_sample": False}
+        if name == "lms" and config.get("rescale_betas_zero_snr"):  # LMS cannot rescale, nor begin at an infinite sigma
+            config["trained_betas"] = DDPMScheduler.from_config(config).betas.clamp_max(LAST_BETA).tolist()
         self.pipeline.scheduler = SCHEDULERS[name].from_config(config)
 
 
@@ -109,7 +116,7 @@ def open_base(name: str, device: str = "auto", mixed_precision: str = "auto") ->
         raise StudioError(f"base {name!r} could not be loaded ({_first_line(error)}); "
                           "name a folder, or a hub id while you are online") from error
     pipeline.set_progress_bar_config(disable=True)
-    return Base(name, mel_of(folder, name, pipeline), pipeline.to(chosen))
+    return Base(name, mel_of(folder, name, pipeline), pipeline.to(chosen), dict(pipeline.scheduler.config))
 
 
 def mel_of(folder: Path, name: str, pipeline: StableDiffusionPipeline) -> MelSettings:

@@ -152,7 +152,7 @@ class Course:
         """Go on from a checkpoint, if there is one; raises StudioError where it was begun with another plan."""
         if not file.exists():
             return
-        state = torch.load(file, map_location=self.device, weights_only=True)
+        state = torch.load(file, map_location="cpu", weights_only=True)  # the optimiser takes it to its device
         if state["fixed"] != repr(self.fixed):
             raise StudioError(f"{file}: was begun with other settings; give the old ones, or another work folder")
         self.models.load_state_dict(state["models"])

@@ -1,14 +1,17 @@
 """A small judge of the finished base: does a prompt give a sound of its role, and do seeds differ?"""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
+from studio.engine import models
 from studio.engine.base import material
 from studio.engine.base.course import Budget, Course
 from studio.engine.base.plan import Plan
+from studio.engine.painting import paint
 from studio.progress import Progress, Report, silent
 from studio.settings import GenerateSettings
 
@@ -67,13 +70,11 @@ def guesses(model: nn.Module, pixels: Tensor) -> Tensor:
     return torch.cat([model(seen(part).to(device)).argmax(1).cpu() for part in pixels.split(64)])
 
 
-def draw(pipeline: StableDiffusionPipeline, prompt: str, count: int, *, negative_prompt: str = "",
-         steps: int = DEFAULTS.steps, guidance: float = DEFAULTS.guidance, seed: int = 0) -> Tensor:
-    """`count` pictures (count, n_mels, n_frames) uint8 of a prompt, seeds counted up from `seed`."""
-    dice = [torch.Generator().manual_seed(seed + number) for number in range(count)]
-    pictures = pipeline([prompt] * count, negative_prompt=[negative_prompt] * count, num_inference_steps=steps,
-                        guidance_scale=guidance, generator=dice, output_type="pt").images
-    return (pictures.float().mean(1) * 255).round().clamp(0, 255).to(torch.uint8).cpu()
+def draw(base: models.Base, prompt: str, count: int, **settings: Any) -> Tensor:
+    """`count` pictures (count, n_mels, n_frames) uint8 of a prompt, seeds from 0; `settings` of GenerateSettings."""
+    asked = replace(DEFAULTS, prompt=prompt, **settings)
+    pictures = paint(base, base.mel, asked, [prompt] * count, range(count))
+    return pictures.round().clamp(0, 255).to(torch.uint8).cpu()
 
 
 def spread_db(pixels: Tensor, range_db: float) -> float:
@@ -101,11 +102,10 @@ def judge(base: Path, work: Path, plan: Plan, count: int = 8, steps: int = 3000,
     model = classifier(work, plan, steps, report=report)
     held_out = material.load(work / "material", "held_out", plan)
     right = guesses(model, held_out.pixels) == held_out.roles
-    pipeline = StableDiffusionPipeline.from_pretrained(base, safety_checker=None, torch_dtype=torch.float32)
-    pipeline.to(plan.device).set_progress_bar_config(disable=True)
+    judged = models.open_base(str(base), plan.device, "no")
     found: dict[str, dict[str, float]] = {}
     for number, role in enumerate(plan.roles):
-        pixels, mine = draw(pipeline, role, count), held_out.roles == number
+        pixels, mine = draw(judged, role, count), held_out.roles == number
         found[role] = dict(accuracy=(guesses(model, pixels) == number).float().mean().item(),
                            held_out=right[mine].float().mean().item(), spread_db=spread_db(pixels, plan.mel.range_db),
                            spread_of_material_db=spread_db(held_out.pixels[mine], plan.mel.range_db))

@@ -159,10 +159,9 @@ def _unet(work: Path, plan: Plan, accelerator: Accelerator, report: Report) -> N
     folder = work / "denoiser"
     if folder.exists():
         return
-    captions = material.load(work / "material", "train", plan).captions
+    learned = material.load(work / "material", "train", plan)
     words = tokenizer.load(work / "tokenizer")
-    unet, text_encoder = denoiser.train(_all_latents(work, plan), captions, words, work / "unet.pt", plan,
-                                        report=report)
+    unet, text_encoder = denoiser.train(_all_latents(work, plan), learned, words, work / "unet.pt", plan, report=report)
 
     def save(beside: Path) -> None:
         unet.save_pretrained(beside / "unet")

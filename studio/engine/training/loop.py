@@ -85,7 +85,7 @@ class _Course:
     def __init__(self, base: Base, kit: Kit, settings: TrainSettings, folder: Path, accelerator: Accelerator,
                  report: Report) -> None:
         self.settings, self.accelerator, self.report = settings, accelerator, report
-        self.schedule = DDPMScheduler.from_config(base.pipeline.scheduler.config)
+        self.schedule = DDPMScheduler.from_config(base.schedule)
         self.total = steps_of(settings, len(kit.order), accelerator.num_processes)
         self.material = Material(base, kit, settings, folder, accelerator, self.schedule.config.num_train_timesteps,
                                  report=report)

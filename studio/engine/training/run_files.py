@@ -76,7 +76,7 @@ class RunFiles:
         found = sorted((self.folder / "checkpoints").glob("step-*"), reverse=True)
         for path in found:
             try:
-                state = torch.load(path / "state.pt", map_location=self.adapters.accelerator.device, weights_only=True)
+                state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
             except Exception as error:  # torn by a power cut or a copy: torch, zip and pickle each say it their way
                 report(Progress("load", note=f"{path.name} is damaged ({type(error).__name__}); "
                                              "going on from the one before"))
