@@ -210,6 +210,8 @@ class MorphSettings:
                      high=2**31 - 10_000, step=1)
     steps: int = knob(8, "Denoising steps.", low=1, high=200, step=1)
     guidance: float = knob(4.0, "How strictly the prompts are followed.", low=0, high=30, step=0.5)
+    variety: float = knob(0.25, "How long each sound goes its own way, as a share of the noise that is cleared before "
+                          "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
     lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")

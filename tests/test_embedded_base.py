@@ -91,8 +91,8 @@ def test_samplers_of_one_equation_come_to_the_same_sound():
 def test_variety_is_the_share_of_the_way_that_has_no_guidance():
     base = models.open_base("embedded", "cpu")
     noise, words = noise_for(base, base.mel, [5, 6]), guides(base, ["snare"] * 2, [""] * 2)
-    drawn = [paint_from(base, base.mel, GenerateSettings(guidance=guidance, steps=8), words, noise, [5, 6],
-                        variety=variety) for guidance, variety in ((1, 0.0), (4, 1.0), (4, 0.25), (4, 0.0))]
+    drawn = [paint_from(base, base.mel, GenerateSettings(guidance=guidance, variety=variety), words, noise,
+                        [5, 6]) for guidance, variety in ((1, 0.0), (4, 1.0), (4, 0.25), (4, 0.0))]
     free, never_guided, late, guided = drawn
     assert torch.equal(free, never_guided)
     assert not torch.allclose(late, guided, atol=1) and not torch.allclose(late, free, atol=1)

@@ -22,21 +22,22 @@ def paint(base: Base, mel: MelSettings, settings: GenerateSettings, prompts: Seq
     """
     words = guides(base, prompts, [settings.negative_prompt] * len(prompts))
     noise = noise_for(base, mel, list(seeds))
-    return paint_from(base, mel, settings, words, noise, seeds, variety=settings.variety, report=report)
+    return paint_from(base, mel, settings, words, noise, seeds, report=report)
 
 
 def paint_from(base: Base, mel: MelSettings, settings: GenerateSettings | MorphSettings, words: Tensor, noise: Tensor,
-               seeds: Sequence[int], *, variety: float = 0.0, report: Report = silent) -> Tensor:
-    """As `paint`, from embeddings and noise; uses `steps` and `guidance` of `settings`.
+               seeds: Sequence[int], *, report: Report = silent) -> Tensor:
+    """As `paint`, from embeddings and noise; uses `steps`, `guidance` and `variety` of `settings`.
 
-    words   : what `prompts.guides` gives for n prompts, (2 · n, tokens, channels)
-    noise   : (n, channels, h, w), what `noise_for` gives
-    seeds   : n, of the noise that "euler a" adds on the way, so that it, too, is the same each time
-    variety : share of the timesteps, 0…1, the noisiest, that have no guidance: there it would draw all seeds to one
-              sound (Kynkäänniemi et al. 2024)
+    words : what `prompts.guides` gives for n prompts, (2 · n, tokens, channels)
+    noise : (n, channels, h, w), what `noise_for` gives
+    seeds : n, of the noise that "euler a" adds on the way, so that it, too, is the same each time
+
+    `variety` is the share of the timesteps, the noisiest, that have no guidance: there it would draw all seeds to one
+    sound (Kynkäänniemi et al. 2024).
     """
     prompt, negative = words.chunk(2)
-    begins = (1 - variety) * base.pipeline.scheduler.config.num_train_timesteps  # guidance, below this timestep
+    begins = (1 - settings.variety) * base.pipeline.scheduler.config.num_train_timesteps  # below this timestep
 
     def after_step(pipeline: Any, step: int, timestep: Tensor, tensors: dict) -> dict:
         report(Progress("denoise", step + 1, settings.steps))  # a stop leaves from here, before the VAE
@@ -48,7 +49,8 @@ def paint_from(base: Base, mel: MelSettings, settings: GenerateSettings | MorphS
 
     latents = base.pipeline(
         prompt_embeds=prompt, negative_prompt_embeds=negative, height=mel.n_mels, width=mel.n_frames,
-        num_inference_steps=settings.steps, guidance_scale=1.0 if variety else settings.guidance, latents=noise,
+        num_inference_steps=settings.steps, latents=noise,
+        guidance_scale=1.0 if settings.variety else settings.guidance,
         generator=[torch.Generator().manual_seed(seed) for seed in seeds], output_type="latent",
         callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"]).images
     return pixels_from_latents(base, latents, stereo=mel.stereo)
