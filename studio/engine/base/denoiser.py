@@ -20,8 +20,7 @@ from studio.progress import Report, silent
 HEADS = 4
 NOISIER = 0.65  # exponent below 1: how much more often noisy timesteps are drawn
 QUIET = 0.25  # what an error counts where a role is silent, beside 1 where it is as loud as on the average
-# velocities of Salimans & Ho (2022); pure noise at the last timestep, where the words alone tell what to draw: with the
-# usual trace of the sound in it a model learns to read pitch from the trace, and in use reads it from the noise
+# velocities of Salimans & Ho (2022); pure noise at the last timestep, as in use, without the usual trace of the sound
 # (Lin et al. 2023)
 NOISE = dict(num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
              prediction_type="v_prediction", rescale_betas_zero_snr=True)
