@@ -5,7 +5,10 @@ from types import SimpleNamespace
 import torch
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
-from studio.engine.base import autoencoder, critic
+from studio.engine.base import autoencoder, critic, ear
+from studio.engine.base.material import Material
+from studio.engine.base.plan import Plan
+from studio.engine.synth import Caption
 
 
 def test_what_is_silent_stays_silent_when_pictures_are_varied():
@@ -68,3 +71,33 @@ def test_a_critic_learns_to_tell_grain_from_blur():
         for_critic.backward()
         optimizer.step()
     assert for_critic < 0.5  # two told apart by nothing cost 2
+
+
+def tones(rows: list[int]) -> torch.Tensor:
+    """uint8 pictures (n, 32, 32), each of one bright row."""
+    pixels = torch.zeros(len(rows), 32, 32, dtype=torch.uint8)
+    pixels[torch.arange(len(rows)), rows] = 255
+    return pixels
+
+
+def test_a_tone_one_row_off_costs_most_in_the_bass_and_silence_costs_nothing():
+    levels = tones([31, 30, 4, 3])[:, None] / 127.5 - 1
+    low, high = (autoencoder.bass_distance(levels[i : i + 1], levels[i + 1 : i + 2]) for i in (0, 2))
+    silence = torch.full((1, 1, 32, 32), -1.0)
+    assert low > 2 * high > 0
+    assert autoencoder.bass_distance(silence + 0.5, silence) == 0
+
+
+def test_an_ear_learns_what_it_is_taught_and_finds_a_sound_like_itself(tmp_path):
+    rows = torch.arange(64) % 24 + 4
+    captions = tuple(Caption("kick", ("kick",), ("deep",) if row >= 16 else ("high-pitched",)) for row in rows)
+    learned = Material(tones(rows.tolist()), captions, (rows < 16).long())
+    listener = ear.train(learned, tmp_path / "ear.pt", Plan(ear_steps=60))
+    pictures = learned.pixels[:, None] / 127.5 - 1
+    with torch.no_grad():
+        heard = listener(pictures)
+        near, far = (listener.off(pictures[:8], pictures[start : start + 8]) for start in (0, 12))
+    assert (heard[:, :2].argmax(1) == learned.roles).float().mean() > 0.9
+    low, high = (2 + ear.OPPOSITES.index(word) for word in ("low", "high"))
+    assert ((heard[:, low] > heard[:, high]) == (rows >= 16)).float().mean() > 0.9
+    assert near == 0 < far

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from studio.engine.base import critic
 from studio.engine.base.course import Budget, Course
+from studio.engine.base.ear import Ear
 from studio.engine.base.material import floats
 from studio.engine.base.plan import Plan
 from studio.progress import Report, silent
@@ -17,6 +18,7 @@ LATENT_CHANNELS = 4
 WHOLE_FROM = 0.8  # share of the training after which crops give way to whole pictures, as in use
 FOLD_CLIPS = 2000
 LATENT_NOISE = 0.05  # deviation, while the decoder alone learns: a UNet's latents are not exact either
+BASS_ROWS = 8.0  # how fast an error counts less, from the lowest row up
 BLACKER = -1.02  # what black pixels (-1) should come back as or below, so that silence is exact after clipping
 
 
@@ -48,18 +50,19 @@ def train(pixels: Tensor, file: Path, plan: Plan, *, report: Report = silent) ->
     return fold(vae, pixels[order])
 
 
-def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, file: Path, plan: Plan, *,
+def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, ear: Ear, file: Path, plan: Plan, *,
            report: Report = silent) -> AutoencoderKL:
     """Train a finished autoencoder's decoder further, against a critic of its grain, checkpointing to `file`.
 
-    The encoder stays as it is, and with it the latents (n, 4, rows, frames) of the pictures: a UNet that was trained
-    on them stays right.
+    `ear` asks that a copy be heard as what the picture is. The encoder stays as it is, and with it the latents
+    (n, 4, rows, frames) of the pictures: a UNet that was trained on them stays right.
     """
     vae.requires_grad_(False).set_attn_processor(AttnProcessor())
+    ear.requires_grad_(False)
     torch.manual_seed(plan.seed)
     half = nn.ModuleDict(dict(decoder=vae.decoder, post_quant_conv=vae.post_quant_conv)).requires_grad_(True)
     half["critic"] = critic.build()
-    budget = Budget(plan.decoder_minutes, plan.decoder_steps, plan.decoder_learning_rate, 0.1, plan.warmup_steps,
+    budget = Budget(plan.decoder_minutes, plan.decoder_steps, plan.decoder_learning_rate, 0.02, plan.warmup_steps,
                     plan.checkpoint_minutes)
     course = Course("decoder", half, budget, plan.fixed(), seed=plan.seed, device=plan.device)
 
@@ -70,10 +73,11 @@ def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, file: Path, plan
         pictures = floats(pixels[clips]).to(course.device)
         copies = vae.decode(noisy.to(course.device)).sample.float()
         # what is dead silent all around is no grain to judge, and may be darker than black
-        heard = nn.functional.max_pool2d(pictures[:, :1], 5, stride=1, padding=2) > -1
+        picture, heard = pictures[:, :1], nn.functional.max_pool2d(pictures[:, :1], 5, stride=1, padding=2) > -1
         copy = torch.where(heard, copies.mean(1, keepdim=True).clamp_min(-1), -1.0)
-        for_maker, for_critic = critic.losses(half["critic"], pictures[:, :1], copy)
-        return distance(copies, pictures) + plan.decoder_critic * for_maker + for_critic
+        for_maker, for_critic = critic.losses(half["critic"], picture, copy)
+        return (distance(copies, pictures) + plan.decoder_bass * bass_distance(copy, picture)
+                + plan.decoder_ear * ear.off(copy, picture) + plan.decoder_critic * for_maker + for_critic)
 
     course.run(loss_of, file, report=report)
     return vae
@@ -127,6 +131,17 @@ def distance(copies: Tensor, pictures: Tensor) -> Tensor:
     contrast = (local_contrast(copy) - local_contrast(picture)).abs().mean()
     edges = sum((copy.diff(dim=dim) - picture.diff(dim=dim)).abs().mean() for dim in (2, 3))
     return (weights * (off.abs() + 0.5 * off.square())).mean() + 0.3 * contrast + 0.1 * edges
+
+
+def bass_distance(copies: Tensor, pictures: Tensor) -> Tensor:
+    """How far copies are where it is loud, four times as much at the lowest row: (n, 1, rows, frames) in [-1, 1].
+
+    The pitch of a kick is one bright row or its neighbour, a hundredth of its picture.
+    """
+    rows = pictures.shape[2]
+    heights = torch.arange(rows - 1, -1, -1, device=pictures.device)[:, None]
+    loud = ((pictures + 1) / 2).square() * (1 + 3 * torch.exp(-heights / BASS_ROWS))
+    return (loud * (copies - pictures).abs()).mean()
 
 
 def local_contrast(pictures: Tensor, size: int = 5) -> Tensor:

@@ -14,8 +14,8 @@ LIBRARY_ROLE = "sounds"
 SHRINK = 8  # the autoencoder's factor in both directions
 ROUNDS = 60  # of the decoder, half of what a real sound gets: what the autoencoder blurs, more rounds do not bring back
 FREE = ("device", "threads", "checkpoint_minutes", "vae_minutes", "vae_steps", "decoder_minutes", "decoder_steps",
-        "decoder_learning_rate", "decoder_batch", "decoder_critic", "unet_minutes", "unet_steps", "unet_learning_rate",
-        "unet_hold")
+        "decoder_learning_rate", "decoder_batch", "decoder_critic", "decoder_ear", "decoder_bass", "ear_steps",
+        "unet_minutes", "unet_steps", "unet_learning_rate", "unet_hold")
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,14 @@ class Plan:
     vae_learning_rate: float = 1.5e-3
     vae_minutes: float = 20.0
     vae_steps: int = 0
-    decoder_learning_rate: float = 1e-3
-    decoder_minutes: float = 20.0
+    ear_steps: int = 1500
+    decoder_learning_rate: float = 2.5e-4
+    decoder_minutes: float = 60.0
     decoder_steps: int = 0
-    decoder_batch: int = 2
-    decoder_critic: float = 0.02
+    decoder_batch: int = 4
+    decoder_critic: float = 0.0015
+    decoder_ear: float = 0.4
+    decoder_bass: float = 2.0
 
     unet_channels: tuple[int, ...] = (64, 128, 208)
     unet_attention: tuple[bool, ...] = (False, True, True)

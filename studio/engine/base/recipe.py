@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from studio.engine import devices
-from studio.engine.base import autoencoder, card, denoiser, material, tokenizer
+from studio.engine.base import autoencoder, card, denoiser, ear, material, tokenizer
 from studio.engine.base.plan import STAGES, Plan
 from studio.errors import StudioError
 from studio.files import read_json, slug, write_json, write_whole
@@ -80,8 +80,10 @@ def refine(work: Path, plan: Plan, *, report: Report = silent) -> Path:
         torch.set_num_threads(plan.threads)
         vae = AutoencoderKL.from_pretrained(work / "vae")
         _latents(work, plan, report)
-        pixels = material.load(work / "material", "train", plan).pixels
-        autoencoder.refine(vae, _all_latents(work, plan), pixels, work / "decoder.pt", plan, report=report)
+        learned = material.load(work / "material", "train", plan)
+        listening = ear.train(learned, work / "ear.pt", plan, report=report)
+        autoencoder.refine(vae, _all_latents(work, plan), learned.pixels, listening, work / "decoder.pt", plan,
+                           report=report)
         _judge_vae(vae.eval(), work, "vae_refined.json", plan, report)
         _whole_folder(folder, vae.save_pretrained)
     return folder

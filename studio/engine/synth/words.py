@@ -67,8 +67,9 @@ RARELY = {"clean": 0.35, "dry": 0.5}
 OFTEN = dict.fromkeys(("low", "high", "clean", "distorted"), 3.0)
 """How much more likely a wording takes up words of these concepts: a small model learned them last."""
 
-_ENDS = ("short", "long", "low", "high", "dark", "bright", "clean", "distorted")
-_CONCEPTS = {word: concept for concept in _ENDS for word in SYNONYMS[concept]}  # none of these words is in two of them
+OPPOSITES = ("short", "long", "low", "high", "dark", "bright", "clean", "distorted")
+_MORE = {"boomy": "long", "sizzling": "bright"}
+_CONCEPTS = {word: concept for concept in OPPOSITES for word in SYNONYMS[concept]}  # none of these is in two of them
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,11 @@ def captions(role: str, words: dict[str, Tensor], rng: random.Random) -> tuple[C
                 chosen.append(rng.choice(_synonyms(role, concept)))
         out.append(Caption(role, NAMES[role], tuple(dict.fromkeys(chosen))))
     return tuple(out)
+
+
+def concept_of(word: str) -> str:
+    """Which of `OPPOSITES` an adjective says, such as "low" for "deep"; the word itself where it says none of them."""
+    return _MORE.get(word) or _CONCEPTS.get(word, word)
 
 
 def _synonyms(role: str, concept: str) -> tuple[str, ...]:
