@@ -18,8 +18,7 @@ from studio.engine.synth.words import OPPOSITES, concept_of
 from studio.progress import Report, silent
 
 BATCH = 48
-ROWS_AN_OCTAVE = 16.0  # about; what the pitch is divided by, so that it is as large as the other tasks
-BRIGHTNESS_SHARE = 0.125  # of the picture's height, likewise
+PITCH, BRIGHTNESS = 16.0, 0.125  # rows, share of the height: units that make both as weighty as the other tasks
 
 
 class Ear(nn.Module):
@@ -63,7 +62,7 @@ def train(learned: Material, file: Path, plan: Plan, *, report: Report = silent)
                           for caption in learned.captions])
     pitch, brightness = (torch.cat([figure(part, plan.mel.range_db) for part in learned.pixels.split(1000)])
                          for figure in (obedience.pitch, obedience.brightness))
-    pitch, brightness = pitch / ROWS_AN_OCTAVE, brightness / BRIGHTNESS_SHARE
+    pitch, brightness = pitch / PITCH, brightness / BRIGHTNESS
 
     def loss_of(course: Course) -> Tensor:
         clips = torch.randint(len(learned.pixels), (BATCH,), generator=course.dice)
