@@ -136,7 +136,7 @@ class GenerateSettings:
     count: int = knob(8, "How many sounds.", low=1, high=1000, step=1)
     seed: int = knob(-1, "Start of the first sound, one more for each next; -1 draws one.", low=-1, high=2**31 - 1,
                      step=1)
-    steps: int = knob(8, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
+    steps: int = knob(6, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
     guidance: float = knob(4.0, "How strictly the prompt is followed.", low=0, high=30, step=0.5)
     variety: float = knob(0.25, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
@@ -208,7 +208,7 @@ class MorphSettings:
     loop: bool = knob(False, "Let a track end where it begins, so that it repeats without a seam.")
     seed: int = knob(-1, "Start of the noise; -1 draws one. Each next point of the way has the next seed.", low=-1,
                      high=2**31 - 10_000, step=1)
-    steps: int = knob(8, "Denoising steps.", low=1, high=200, step=1)
+    steps: int = knob(6, "Denoising steps.", low=1, high=200, step=1)
     guidance: float = knob(4.0, "How strictly the prompts are followed.", low=0, high=30, step=0.5)
     variety: float = knob(0.25, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
