@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-WORKERS ?= 2
+WORKERS ?= 3
 ONE_THREAD := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
 
 .PHONY: run setup test test-all lint bench bench-codec bench-base bench-real bench-lora bench-train screenshots base check clean
@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-test: setup  ## the fast tests, in two processes of one thread each; WORKERS=8 on a larger machine
+test: setup  ## the fast tests, in three processes of one thread each (a page waits now and then); WORKERS=8 on a larger machine
 	$(ONE_THREAD) $(BIN)/python -m pytest -m 'not slow and not gpu' --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: setup  ## all tests that this machine can run, one after the other
