@@ -26,14 +26,13 @@ class Ear(nn.Module):
 
     def __init__(self, roles: int) -> None:
         super().__init__()
-        self.roles = roles
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.GroupNorm(GROUPS, after), nn.SiLU())
             for before, after in ((2, 24), (24, 48), (48, 96), (96, 96)))
         self.head = nn.Linear(96 * 16, roles + len(OPPOSITES) + 2)
 
     def features(self, pictures: Tensor) -> list[Tensor]:
-        """What each layer makes of the pictures, at a half to a sixteenth of their size."""
+        """What each layer makes of the pictures: (n, channels, rows, frames) at a half to a sixteenth of their size."""
         found = [seen(pictures)]
         for layer in self.layers:
             found.append(layer(found[-1]))
