@@ -212,6 +212,14 @@ def test_roles_that_differ_much_among_themselves_weigh_less():
     assert (weights[1] / weights[0]).mean().item() == pytest.approx(3, rel=0.3)
 
 
+def test_clips_of_roles_wider_than_most_are_drawn_more_often_and_the_others_alike():
+    latents = torch.randn(64, 4, 2, 2, generator=torch.Generator().manual_seed(1))
+    latents[:32] *= 3
+    shares = denoiser.clip_shares(latents.half(), _material(torch.full((64, 16, 16), 200), 32))
+    assert shares[0].item() == pytest.approx(1.5, rel=0.1) and (shares[32:] == 1).all()
+    assert (shares[:32] == shares[0]).all()
+
+
 def test_an_error_counts_more_where_a_role_is_loud_and_a_little_where_it_is_silent():
     pixels = torch.zeros(8, 16, 16)
     pixels[:, 8:, :8] = 255

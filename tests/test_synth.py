@@ -91,7 +91,7 @@ def test_a_caption_names_its_role_in_every_wording(role: str) -> None:
 def test_a_wording_has_at_most_the_adjectives_asked_for_and_two_orders() -> None:
     caption = Caption("kick", ("kick",), ("deep", "punchy", "dry"))
     rng = random.Random(2)
-    wordings = {caption.text(rng, most=2) for _ in range(200)}
+    wordings = {caption.text(rng, most=2) for _ in range(400)}
     assert "kick" in wordings and "deep punchy kick" in wordings and "kick, deep, punchy" in wordings
     assert all(sum(word in wording for word in caption.adjectives) <= 2 for wording in wordings)
 
@@ -176,6 +176,15 @@ def test_driven_clips_are_called_distorted_and_hold_more_overtones() -> None:
     above = (spectrum * (hz[None] > 2.5 * pitch_hz[:, None])).sum(1) / spectrum.sum(1)
     assert words["distorted"].any() and words["clean"].any()
     assert above[words["distorted"]].median() > 2 * above[words["clean"]].median()
+    neither = ~words["distorted"] & ~words["clean"]  # warmed a little, or by a room
+    assert above[words["clean"]].median() < above[neither].median() < above[words["distorted"]].median()
+
+
+def test_one_adjective_is_said_more_often_than_several() -> None:
+    rng = random.Random(4)
+    caption = Caption("kick", ("kick",), ("deep", "punchy", "dry", "long"))
+    said = [len(caption.text(rng).replace(",", "").split()) - 1 for _ in range(600)]
+    assert said.count(0) > 100 and said.count(1) > said.count(2) > said.count(3) > said.count(4) > 0
 
 
 def test_modes_are_a_sum_of_damped_sines() -> None:

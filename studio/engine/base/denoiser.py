@@ -74,10 +74,10 @@ def train(latents: Tensor, learned: Material, tokenizer: CLIPTokenizer, file: Pa
     schedule = DDPMScheduler(**NOISE)
     unet, text_encoder = course.models["unet"], course.models["text_encoder"]
     weights = loss_weights(schedule.alphas_cumprod, plan.unet_snr_cap)
-    places = place_weights(latents, learned)
+    places, shares = place_weights(latents, learned), clip_shares(latents, learned)
 
     def loss_of(course: Course) -> Tensor:
-        clips = torch.randint(len(latents), (plan.unet_batch,), generator=course.dice)
+        clips = torch.multinomial(shares, plan.unet_batch, replacement=True, generator=course.dice)
         clean = latents[clips].float()
         texts = [_wording(learned.captions[clip], course, plan) for clip in clips.tolist()]
         timesteps = stratified_timesteps(plan.unet_batch, course.dice)
@@ -86,8 +86,8 @@ def train(latents: Tensor, learned: Material, tokenizer: CLIPTokenizer, file: Pa
         wanted = schedule.get_velocity(clean, noise, timesteps).to(course.device)
         states = text_encoder(token_ids(tokenizer, texts).to(course.device))[0]
         guess = unet(noisy, timesteps.to(course.device), encoder_hidden_states=states).sample
-        shares = weights[timesteps, None, None, None] * places[learned.roles[clips]]
-        return ((guess.float() - wanted).square() * shares.to(course.device)).mean()
+        counts = weights[timesteps, None, None, None] * places[learned.roles[clips]]
+        return ((guess.float() - wanted).square() * counts.to(course.device)).mean()
 
     course.run(loss_of, file, report=report)
     return unet, text_encoder
@@ -128,6 +128,18 @@ def place_weights(latents: Tensor, learned: Material) -> Tensor:
     floor = 0.1 * torch.stack([spread for _, spread in maps]).mean() + 1e-6
     weights = torch.stack([emphasis / spread.clamp_min(floor) for emphasis, spread in maps])
     return weights / weights[learned.roles].mean()
+
+
+def clip_shares(latents: Tensor, learned: Material) -> Tensor:
+    """(n,) how often a clip is drawn: those of roles that are wider than most, plucks and cymbals, more often.
+
+    As often as the role's latents spread wider than the mean of the roles: an error of theirs counts less
+    (`place_weights`), and the prompt "pluck" came out as a cowbell while all were drawn alike.
+    """
+    count = int(learned.roles.max()) + 1
+    spread = torch.stack([latents[learned.roles == role].float().var(0, unbiased=False).mean().sqrt()
+                          for role in range(count)])
+    return (spread / spread.mean().clamp_min(1e-6)).clamp_min(1)[learned.roles]
 
 
 def stratified_timesteps(count: int, dice: torch.Generator) -> Tensor:

@@ -80,7 +80,7 @@ def kick(draws: Draws) -> Voice:
     drive = draws.by(style, (0.3, 1.2), (0.3, 2), (0.5, 3), (1, 12))
     sound = torch.tanh(sound * drive[:, None]) / torch.tanh(drive)[:, None]
     traits = {"acoustic": style == 0, "808": style == 1, "909": style == 2, "hard": (style == 3) & (drive > 2.5)}
-    return Voice(sound, traits | {"clicky": click_level > 0.3, "distorted": drive > 5}, pitch)
+    return Voice(sound, traits | {"clicky": click_level > 0.3, "distorted": drive > 5, "warmed": drive > 1.5}, pitch)
 
 
 def eight_oh_eight(draws: Draws) -> Voice:
@@ -98,6 +98,7 @@ def eight_oh_eight(draws: Draws) -> Voice:
     traits = {
         "clicky": click_level > 0.2,
         "distorted": drive > 4.5,
+        "warmed": drive > 1.5,
         "analog": torch.ones(draws.count, dtype=torch.bool),
     }
     return Voice(sound, traits, pitch)

@@ -51,7 +51,8 @@ def bass(draws: Draws) -> Voice:
     sound *= torch.sigmoid((column(held) - draws.time) / 0.008)
     drive = draws.log(0.3, 5)
     sound = torch.tanh(sound * drive[:, None]) * rise(draws, draws.log(0.0005, 0.006))
-    return Voice(sound, {"analog": style == 0, "fm": style == 1, "round": style == 2, "distorted": drive > 3.2}, pitch)
+    traits = {"analog": style == 0, "fm": style == 1, "round": style == 2}
+    return Voice(sound, traits | {"distorted": drive > 3.2, "warmed": drive > 1.5}, pitch)
 
 
 def pluck(draws: Draws) -> Voice:

@@ -86,7 +86,7 @@ class Caption:
         Half of the adjectives are said by the plain word of their concept, "low" for "deep", but of no tom: a "low high
         tom" would say nothing.
         """
-        count = rng.randint(0, min(most, len(self.adjectives)))
+        count = min(rng.randint(0, rng.randint(1, most)), len(self.adjectives))  # one is what people say most
         # each waits for a random time, the shorter the more often it is taken up: a draw by weight, without repeats
         waits = {word: rng.expovariate(OFTEN.get(_CONCEPTS.get(word), 1.0)) for word in self.adjectives}
         words = [_CONCEPTS.get(word, word) if rng.random() < PLAIN and "tom" not in self.role else word
@@ -148,6 +148,8 @@ def true_words(
     rough = words["distorted"] | words.get("hard", words["distorted"])
     words["soft"] = words["dark"] & (measured["click"] < limits["click"][0]) & ~rough
     words["clean"] = words["clean"] & ~words["distorted"]
+    if "warmed" in traits:  # by the voice's own drive, before any effect
+        words["clean"] = words["clean"] & ~traits["warmed"]
     return words
 
 
