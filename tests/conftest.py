@@ -136,6 +136,23 @@ def page(open_page: Callable[[], Any]) -> Any:
     return open_page()
 
 
+@pytest.fixture(scope="module")
+def kept_page(browser: Any, served: Served) -> Iterator[Any]:
+    """One page for a whole file: to open one takes seconds."""
+    with pages_of(browser, served) as opened:
+        yield opened()
+
+
+@pytest.fixture
+def same_page(kept_page: Any) -> Any:
+    """That page in front, without toasts, for tests that work on sounds of their own."""
+    kept_page.bring_to_front()
+    kept_page.evaluate("""() => { document.activeElement.blur();
+        document.querySelectorAll('.toast-close').forEach(each => each.click()); }""")
+    kept_page.wait_for_selector(".toast-body", state="detached")
+    return kept_page
+
+
 # -------------------------------------------------------------------------------------------- takes on the page's pads
 @pytest.fixture
 def pads(open_page: Callable[[], Any], served: Served) -> Any:

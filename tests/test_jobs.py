@@ -171,10 +171,14 @@ def test_a_runs_lora_is_handed_over_once_and_nothing_is_written_over(tmp_path):
     assert jobs.lora_of(run, tmp_path / "loras", best=True) == best
 
 
-def test_what_a_training_takes_is_measured_in_a_process_of_its_own_and_leaves_nothing(kit, settings, tmp_path):
+def test_what_a_training_takes_is_measured_in_a_process_of_its_own_and_leaves_nothing(kit, settings):
     told = jobs.measure(kit, dataclasses.replace(settings, steps=1000))
     assert told.steps == 1000 and told.memory_bytes > 1e8
     assert told.seconds >= 900 * told.seconds_per_step > 0
+
+
+@pytest.mark.slow
+def test_a_fault_while_a_training_is_measured_is_one_sentence(kit, settings, tmp_path):
     with pytest.raises(StudioError, match="no model_index.json"):
         jobs.measure(kit, dataclasses.replace(settings, base=str(tmp_path)))
 

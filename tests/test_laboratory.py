@@ -2,6 +2,7 @@
 
 import base64
 import io
+import secrets
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy
 import pytest
 import soundfile
 import torch
+from page_hands import open_tab
 from PIL import Image
 
 from studio import presets
@@ -43,20 +45,24 @@ def png(path: Path, samples: int, mel: MelSettings = SMALL) -> Path:
 
 @pytest.fixture
 def lab(page):
-    """The page on its Spectrogram tab."""
-    page.get_by_role("tab", name="Spectrogram", exact=True).click()
+    """A new page on its Spectrogram tab."""
+    open_tab(page, "Spectrogram")
     page.wait_for_selector(".mel_controls")
     return page
 
 
 @pytest.fixture
-def blip(lab):
-    """The tab with a sound open, its decoder of a few rounds."""
-    lab.set_input_files("#spectrogram-file input[type=file]", wav())
-    lab.wait_for_function(f"{SRC}.startsWith('data:image/png')")
-    lab.fill(number("iterations"), "3")
-    settle(lab)
-    return lab
+def blip(same_page):
+    """The tab on a page of all these tests, with a sound newly opened, its decoder of a few rounds."""
+    page, name = same_page, f"blip {secrets.token_hex(3)}"
+    open_tab(page, "Spectrogram")
+    page.wait_for_selector(".mel_controls")
+    for field in ("hop_length", "f_max", "range_db", "iterations"):
+        page.fill(number(field), str(getattr(SMALL, field)))
+    page.set_input_files("#spectrogram-file input[type=file]", wav() | {"name": f"{name}.wav"})
+    page.wait_for_function("name => document.querySelector('.facts').textContent.startsWith(name)", arg=name)
+    settle(page)
+    return page
 
 
 @pytest.fixture

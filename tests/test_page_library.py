@@ -39,6 +39,16 @@ def batch(served):
     return keep
 
 
+@pytest.fixture
+def shelf(same_page):
+    """A page whose tab Library is a grid, for tests that leave its filters and its export alone."""
+    open_tab(same_page, "Library")
+    same_page.get_by_label("Grid", exact=True).click()
+    look_for(same_page, f"none {secrets.token_hex(4)}", 0)  # else what was found before may be taken for it
+    open_tab(same_page, "Dataset")  # what is new in the folder is seen when the tab comes to the front
+    return same_page
+
+
 def look_for(page, text, count):
     """Open the tab, search, and wait until that many are found and those in view can be played."""
     open_tab(page, "Library")
@@ -104,7 +114,8 @@ def test_sounds_are_found_by_any_of_their_words_and_filtered(page, batch):
     wait_for_count(page, 1)
 
 
-def test_a_long_library_is_turned_part_by_part(page, batch):
+def test_a_long_library_is_turned_part_by_part(shelf, batch):
+    page = shelf
     batch(*(f"kick {number}" for number in range(18)))
     look_for(page, batch.word, 18)
     wait_for_many(page, f"{GRID} .pad", 16)
@@ -118,7 +129,8 @@ def test_a_long_library_is_turned_part_by_part(page, batch):
 
 
 # ------------------------------------------------------------------------------------------------------ played, dragged
-def test_the_list_is_played_with_keys_and_gives_its_files_away(page, batch):
+def test_the_list_is_played_with_keys_and_gives_its_files_away(shelf, batch):
+    page = shelf
     names = [take.path.name for take in reversed(batch("kick", "snare", "hat"))]
     look_for(page, batch.word, 3)
     as_list(page, 3)
@@ -173,7 +185,8 @@ def test_stars_names_and_notes_are_on_disk_and_on_every_page(open_page, batch):
     assert HOSTILE in other.inner_text(f"{GRID} .pad .title") and no_markup(page) and no_markup(other)
 
 
-def test_what_is_thrown_away_is_in_the_trash_and_comes_back(page, served, batch):
+def test_what_is_thrown_away_is_in_the_trash_and_comes_back(shelf, served, batch):
+    page = shelf
     takes = batch("kick", "snare", "hat")
     before = {take.path.name: take.path.read_bytes() for take in takes}
     look_for(page, batch.word, 3)
@@ -213,7 +226,8 @@ def test_a_sound_that_went_away_behind_the_pages_back_is_told_and_gone(open_page
 
 
 # --------------------------------------------------------------------------------------------------- restored, repeated
-def test_the_settings_of_a_take_fill_the_tab_generate(page, batch):
+def test_the_settings_of_a_take_fill_the_tab_generate(shelf, batch):
+    page = shelf
     batch("808 kick, long", guidance=7.5, seed=4711, scheduler="ddim")
     look_for(page, batch.word, 1)
     as_list(page, 1)
@@ -226,7 +240,8 @@ def test_the_settings_of_a_take_fill_the_tab_generate(page, batch):
     assert page.input_value("#generate-guidance input[type=number]") == "7.5"
 
 
-def test_a_sound_dropped_on_the_library_fills_the_tab_generate(page, batch):
+def test_a_sound_dropped_on_the_library_fills_the_tab_generate(shelf, batch):
+    page = shelf
     take, = batch("a dropped clap", guidance=5.5)
     look_for(page, batch.word, 1)
     drop_file(page, take.path)
@@ -235,7 +250,8 @@ def test_a_sound_dropped_on_the_library_fills_the_tab_generate(page, batch):
     assert page.input_value("#generate-guidance input[type=number]") == "5.5"
 
 
-def test_more_like_this_makes_new_sounds_with_the_same_settings(page, served, batch):
+def test_more_like_this_makes_new_sounds_with_the_same_settings(shelf, served, batch):
+    page = shelf
     from studio.engine import library
 
     batch(f"snare {batch.word}")
@@ -281,7 +297,8 @@ def test_chosen_sounds_go_to_the_export_folder_and_all_found_into_a_zip(page, se
     assert page.input_value("#export-folder textarea, #export-folder input") == str(served.workspace.exports)
 
 
-def test_the_page_says_what_dragging_does_in_this_browser(browser, page):
+def test_the_page_says_what_dragging_does_in_this_browser(shelf):
+    page = shelf
     open_tab(page, "Library")
     page.wait_for_selector("#export-dragging .dragging")
     windows = page.evaluate("navigator.userAgentData ? navigator.userAgentData.platform : navigator.platform")
@@ -290,7 +307,8 @@ def test_the_page_says_what_dragging_does_in_this_browser(browser, page):
     assert ("only its address" in said) != ("the file itself" in said)
 
 
-def test_an_export_of_nothing_says_what_to_do(page, batch):
+def test_an_export_of_nothing_says_what_to_do(shelf, batch):
+    page = shelf
     batch("kick")
     look_for(page, batch.word, 1)
     page.click("#export-start")

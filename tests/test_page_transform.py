@@ -21,10 +21,21 @@ def tone(path, seconds=0.9, loud=0.5):
 
 
 @pytest.fixture
-def transform(page, served):
-    """The tab, set to the base with random weights and few steps."""
+def transform(same_page, served):
+    """The tab on a page of all these tests, set to change a sound in few steps by the base with random weights."""
+    return set_up(same_page, served)
+
+
+@pytest.fixture
+def new_transform(page, served):
+    """The same on a page on which nothing has been done."""
+    return set_up(page, served)
+
+
+def set_up(page, served):
     open_tab(page, "Transform")
     page.wait_for_selector("#transform-start", state="visible")
+    mode(page, "Change")
     write(page, "transform-base", served.base)
     for name, value in (("steps", 2), ("seed", 7)):
         page.fill(f"#transform-{name} input[type=number]", str(value))
@@ -37,8 +48,12 @@ def mode(page, name):
 
 
 def load(page, path):
+    """Give the tab a sound other than the one that it has."""
+    token = "document.querySelector('#transform-brush .mask_brush').dataset.token"
+    before = page.evaluate(token)
     page.set_input_files(UPLOAD, path)
-    page.wait_for_selector("#transform-brush .mask_brush[data-token]:not([data-token='']) .paint", state="visible")
+    page.wait_for_function(f"before => ({token} || before) !== before", arg=before or "")
+    page.wait_for_selector("#transform-brush .mask_brush .paint", state="visible")
 
 
 def paint(page, kind, *places):
@@ -134,8 +149,8 @@ def test_silence_is_refused_in_one_sentence(transform, tmp_path):
     assert "nothing.wav: is silent" in page.inner_text(".toast-body")
 
 
-def test_without_a_sound_there_is_nothing_to_change_and_the_page_says_so(transform):
-    page = transform
+def test_without_a_sound_there_is_nothing_to_change_and_the_page_says_so(new_transform):
+    page = new_transform
     page.click("#transform-start")
     wait_for_tone(page, "transform-note", "bad")
     assert "no sound to change yet" in page.inner_text("#transform-note")
@@ -175,8 +190,8 @@ def test_a_way_gives_a_pad_for_every_step(transform, served):
     assert titles[:3] == ["first kick → last hat"] * 3
 
 
-def test_four_corners_fill_a_field_of_pads(transform, served):
-    page = transform
+def test_four_corners_fill_a_field_of_pads(new_transform, served):
+    page = new_transform
     mode(page, "Travel")
     write(page, "way-start", "a")
     write(page, "way-end", "b")
@@ -196,6 +211,7 @@ def test_a_track_is_heard_while_it_is_made_and_kept_whole(transform, served):
     page = transform
     mode(page, "Track")
     write(page, "way-start", "shaker")
+    write(page, "way-end", "")
     page.fill("#track-seconds input", "3")
     page.keyboard.press("Tab")
     page.evaluate("""() => { window.heard = []; const live = document.querySelector('#transform-live .live_track');
@@ -211,8 +227,8 @@ def test_a_track_is_heard_while_it_is_made_and_kept_whole(transform, served):
     assert int(live(page, "pieces")) >= 3 and float(live(page, "at")) > 2.5
 
 
-def test_a_stop_ends_a_track_and_what_is_there_is_kept(transform, served):
-    page = transform
+def test_a_stop_ends_a_track_and_what_is_there_is_kept(new_transform, served):
+    page = new_transform
     mode(page, "Track")
     write(page, "way-start", "rain")
     page.fill("#track-seconds input", "3600")
@@ -233,7 +249,7 @@ def test_a_stop_ends_a_track_and_what_is_there_is_kept(transform, served):
 # -------------------------------------------------------------------------------------------------- settings, scripts
 def test_a_changed_sounds_settings_come_back(transform, served, tmp_path):
     page = transform
-    load(page, tone(tmp_path / "tone.wav"))
+    load(page, tone(tmp_path / "tone.wav", loud=0.4))
     write(page, "change-prompt", "glass")
     make(page)
     take, _ = newest(served)
