@@ -15,11 +15,13 @@ HOSTILE = "${alert(1)}<img src=x onerror=alert(1)>"
 
 @contextmanager
 def pages_of(browser, served):
-    """Opens pages of the studio; at the end none of them may have failed, asked outside, or shown a dialog."""
+    """Opens pages of the studio, with a script that runs before theirs; at the end none of them may have failed, asked
+    outside, or shown a dialog."""
     pages, faults = [], []
 
-    def opened():
+    def opened(before=""):
         page = browser.new_page()
+        page.add_init_script(before)
         pages.append(page)
         page.set_default_timeout(120_000)  # for a busy machine; nothing waits for it where all is well
         page.on("pageerror", lambda error: faults.append(str(error)))

@@ -2,7 +2,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from page_hands import open_tab
+from page_hands import hear, keep_takes, open_tab, wait_for_pads
 
 from studio.errors import StudioError
 from studio.ui import app, launch
@@ -51,3 +51,32 @@ def test_a_named_port_that_is_taken_is_refused_by_number(served):
 def test_auth_without_a_password_is_refused(served):
     with pytest.raises(StudioError, match="USER:PASS"):
         launch.launch(served.workspace, Launch(auth="me", browser=False))
+
+
+HELD = """(() => {
+  const plain = window.fetch;
+  let release = () => {};
+  const holding = () => new TransformStream({async transform(text, out) {
+    const [before, end] = text.split(/(?=data: ."msg":"close_stream")/);
+    out.enqueue(before);
+    if (!end) return;
+    window.held = (window.held || 0) + 1;
+    await new Promise(resolve => { release = resolve; });
+    out.enqueue(end);
+  }});
+  window.fetch = async (...request) => {
+    const reply = await plain(...request), address = String(request[0].url || request[0]);
+    if (address.includes('queue/join')) reply.clone().json().then(() => setTimeout(release, 100));
+    if (!address.includes('queue/data')) return reply;
+    const late = reply.body.pipeThrough(new TextDecoderStream()).pipeThrough(holding());
+    return new Response(late.pipeThrough(new TextEncoderStream()), {status: reply.status, headers: reply.headers});
+  };
+})();"""
+
+
+def test_what_is_asked_as_the_stream_of_answers_ends_is_answered(served, open_page):
+    names = keep_takes(served, 4)
+    page = wait_for_pads(open_page(before=HELD), names)
+    for number in (1, 2, 3, 4):  # the end of each answer's stream is late: it comes after the next question
+        hear(page, number)
+    assert page.evaluate("window.held") > 0

@@ -1,5 +1,7 @@
 """How the page looks: one calm dark theme and a light one, dense, with fonts that the machine has."""
 
+from pathlib import Path
+
 import gradio as gr
 
 CSS = """
@@ -47,7 +49,8 @@ CSS = """
 """
 
 
-# What a page does before anything is drawn: dark unless the user has chosen light, which the browser remembers.
+# What a page does before anything is drawn: dark unless the user has chosen light, which the browser remembers; and no
+# answer gets lost.
 HEAD = """
 <style>html { background: #101216; }</style>
 <script>
@@ -67,7 +70,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }).observe(document.body, {attributes: true, attributeFilter: ['class']});
 });
 </script>
-"""
+""" + f"<script>{Path(__file__).with_name('answers.js').read_text(encoding='utf-8')}</script>"
 
 DARK = dict(
     body_background_fill="#101216", background_fill_primary="#15181d", background_fill_secondary="#1a1e24",

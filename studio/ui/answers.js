@@ -1,0 +1,61 @@
+// Gradio ends the stream of its answers once none is due. A question that is asked in that very moment would never be
+// answered: its client still takes the stream for open. So the end is kept from it while answers are due, and the stream
+// goes on with the next one.
+(() => {
+  const plain = window.fetch;
+  const due = new Set(), early = new Set();  // events that are asked for; that were answered before the page knew their names
+  const MESSAGE = /^data: \{"msg":"(\w+)","event_id":(?:"(\w+)"|null)/;
+
+  async function ask(...request) {
+    const question = {};
+    due.add(question);
+    try {
+      const reply = await plain(...request);
+      if (reply.ok) {
+        const event = (await reply.clone().json()).event_id;
+        if (!early.delete(event)) due.add(event);
+      }
+      return reply;
+    } finally { due.delete(question); }
+  }
+
+  async function* messages(reply) {
+    const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = '', read = await reader.read(); !read.done; read = await reader.read()) {
+      const parts = (text + read.value).split('\n\n');
+      text = parts.pop();
+      yield* parts;
+    }
+  }
+
+  async function* answers(reply, request) {
+    for await (const message of messages(reply)) {
+      const [, kind, event] = MESSAGE.exec(message) || [];
+      if (kind === 'process_completed' && !due.delete(event)) early.add(event);
+      if (kind === 'close_stream' && due.size) {
+        yield* answers(await plain(...request), request);
+        return;
+      }
+      yield `${message}\n\n`;
+    }
+  }
+
+  async function listen(...request) {
+    const reply = await plain(...request);
+    if (!reply.ok) return reply;
+    const told = answers(reply, request), {status, headers} = reply;
+    const body = new ReadableStream({
+      async pull(out) {
+        const {value, done} = await told.next();
+        if (done) out.close(); else out.enqueue(value);
+      },
+    });
+    return new Response(body.pipeThrough(new TextEncoderStream()), {status, headers});
+  }
+
+  window.fetch = (resource, options) => {
+    const {pathname} = new URL(resource.url || resource, location.href);
+    const how = pathname.endsWith('/queue/join') ? ask : pathname.endsWith('/queue/data') ? listen : plain;
+    return how(resource, options);
+  };
+})();
