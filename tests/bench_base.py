@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -147,8 +148,8 @@ def samplers(base: models.Base, classifier: torch.nn.Module, plan: Plan, count: 
 
     Solvers of one equation all go to the same picture: the distance to that of 60 steps is what too few steps cost.
     """
-    def drawn(steps: int, guidance: float = DEFAULTS.guidance) -> dict[int, Tensor]:
-        return {number: judge.draw(base, role, count, steps=steps, guidance=guidance)
+    def drawn(steps: int, **settings: Any) -> dict[int, Tensor]:
+        return {number: judge.draw(base, role, count, steps=steps, **settings)
                 for number, role in enumerate(plan.roles)}
 
     def right(pictures: dict[int, Tensor]) -> float:
@@ -159,17 +160,15 @@ def samplers(base: models.Base, classifier: torch.nn.Module, plan: Plan, count: 
     head(f"Samplers, {count} takes a role: share named right, and dB from the picture of {SAMPLED} steps (dpm++)",
          "sampler", *(f"{n} steps" for n in STEPS))
     for name in ("dpm++", "unipc", "euler", "ddim"):
-        base.use_scheduler(name)
         cells = []
         for steps in STEPS:
-            pictures = drawn(steps)
+            pictures = drawn(steps, scheduler=name)
             off = (torch.cat(list(pictures.values())).float() - best).abs().mean().item() * plan.mel.range_db / 255
             cells.append(f"{right(pictures):.1%}, {off:.2f}")
         row(name, *cells)
-    base.use_scheduler(DEFAULTS.scheduler)
     head(f"Guidance, {DEFAULTS.steps} steps", "guidance", "named right", "spread dB")
     for guidance in GUIDANCES:
-        pictures = drawn(DEFAULTS.steps, guidance)
+        pictures = drawn(DEFAULTS.steps, guidance=guidance)
         spreads = [judge.spread_db(pixels, plan.mel.range_db) for pixels in pictures.values()]
         row(f"{guidance:g}", right(pictures), sum(spreads) / len(spreads))
 

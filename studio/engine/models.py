@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from studio import presets
 from studio.engine import devices
+from studio.engine.solver import AngularSolver
 from studio.errors import StudioError
 from studio.files import read_json
 from studio.knobs import from_dict
@@ -68,10 +69,12 @@ class Base:
     def use_scheduler(self, name: str) -> None:
         """Sample with the scheduler of this name from now on; `name` is a key of SCHEDULERS."""
         # Where a base's own scheduler has no such setting, DDIM would cut latents at ±1, as is right for pixels only.
-        config = self.schedule | {"clip_sample": False}
-        if name == "lms" and config.get("rescale_betas_zero_snr"):  # LMS cannot rescale, nor begin at an infinite sigma
-            config["trained_betas"] = DDPMScheduler.from_config(config).betas.clamp_max(LAST_BETA).tolist()
-        self.pipeline.scheduler = SCHEDULERS[name].from_config(config)
+        config, kind = self.schedule | {"clip_sample": False}, SCHEDULERS[name]
+        if config.get("rescale_betas_zero_snr"):
+            kind = AngularSolver if name == "dpm++" else kind
+            if name == "lms":  # cannot rescale, nor begin at an infinite sigma
+                config["trained_betas"] = DDPMScheduler.from_config(config).betas.clamp_max(LAST_BETA).tolist()
+        self.pipeline.scheduler = kind.from_config(config)
 
 
 def where(name: str) -> str:

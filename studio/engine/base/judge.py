@@ -73,6 +73,7 @@ def guesses(model: nn.Module, pixels: Tensor) -> Tensor:
 def draw(base: models.Base, prompt: str, count: int, **settings: Any) -> Tensor:
     """`count` pictures (count, n_mels, n_frames) uint8 of a prompt, seeds from 0; `settings` of GenerateSettings."""
     asked = replace(DEFAULTS, prompt=prompt, **settings)
+    base.use_scheduler(asked.scheduler)
     pictures = paint(base, base.mel, asked, [prompt] * count, range(count))
     return pictures.round().clamp(0, 255).to(torch.uint8).cpu()
 
