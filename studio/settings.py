@@ -63,7 +63,7 @@ class TrainSettings:
 
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id such as "
                      "stable-diffusion-v1-5/stable-diffusion-v1-5.", group="Network")
-    steps: int = knob(150, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10,
+    steps: int = knob(200, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10,
                       group="Batches")
     epochs: int = knob(0, "How long, counted in times that every sound is shown; 0 goes by steps.", low=0,
                        high=100_000, step=1, advanced=True, group="Batches")
@@ -89,9 +89,8 @@ class TrainSettings:
     seed: int = knob(1, "Same seed, same LoRA.", low=0, high=2**31 - 1, step=1, group="Batches")
     trigger: str = knob("", "A word of your own, put before every caption and learned with the kit: use it in prompts "
                         "to call the kit.", advanced=True, group="Captions")
-    caption_dropout: float = knob(0.0, "Share of steps without a caption: 0.1 suits a large base and a large kit; with "
-                                  "none a small kit is taken closer.", low=0, high=1, step=0.05, advanced=True,
-                                  group="Captions")
+    caption_dropout: float = knob(0.1, "Share of steps without a caption: what guidance compares with.", low=0, high=1,
+                                  step=0.05, advanced=True, group="Captions")
     min_snr_gamma: float = knob(0.0, "Keeps easy steps, those with little noise, from drowning the others: 5 is usual; "
                                 "0 weighs all alike.", low=0, high=20, step=0.5, advanced=True, group="Noise")
     noise_offset: float = knob(0.0, "Noise added to a whole picture's brightness.", low=0, high=1, step=0.01,

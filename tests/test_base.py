@@ -220,6 +220,13 @@ def test_clips_of_roles_wider_than_most_are_drawn_more_often_and_the_others_alik
     assert (shares[:32] == shares[0]).all()
 
 
+def test_clips_that_are_called_distorted_are_drawn_twice_as_often():
+    clips = dataclasses.replace(_material(torch.full((4, 16, 16), 200), 4), captions=tuple(
+        synth.Caption("kick", ("kick",), words) for words in
+        (("deep",), ("crunchy", "deep"), ("distorted",), ("clean",))))
+    assert denoiser.clip_shares(torch.randn(4, 4, 2, 2).half(), clips).tolist() == [1, 2, 2, 1]
+
+
 def test_an_error_counts_more_where_a_role_is_loud_and_a_little_where_it_is_silent():
     pixels = torch.zeros(8, 16, 16)
     pixels[:, 8:, :8] = 255
