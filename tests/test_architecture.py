@@ -10,7 +10,7 @@ FLOORS = [  # from the ground up: an import goes down or sideways, never up
      "workspace", "flags", "dial"},
     {"engine.devices", "engine.mel", "engine.slices", "engine.griffin_lim", "engine.riffusion", "engine.likeness",
      "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream", "engine.loudness",
-     "engine.closeup", "engine.onsets", "engine.colour", "engine.windows",
+     "engine.closeup", "engine.onsets", "engine.colour", "engine.windows", "engine.solver",
      "engine.stems"},
     {"engine.models", "engine.loras", "engine.latents", "engine.painting", "engine.kohya", "engine.library",
      "engine.synth", "engine.captions", "engine.denoising", "engine.masks", "engine.dataset",

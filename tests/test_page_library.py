@@ -228,11 +228,11 @@ def test_a_sound_that_went_away_behind_the_pages_back_is_told_and_gone(open_page
 # --------------------------------------------------------------------------------------------------- restored, repeated
 def test_the_settings_of_a_take_fill_the_tab_generate(shelf, batch):
     page = shelf
-    batch("808 kick, long", guidance=7.5, seed=4711, scheduler="ddim")
+    take, = batch("808 kick, long", guidance=7.5, seed=4711, scheduler="ddim")
     look_for(page, batch.word, 1)
     as_list(page, 1)
     page.click(line(1))
-    page.click("#library-detail .reuse")
+    page.click(f"#library-detail .detail[data-id='{take.path.name}'] .reuse")
     page.wait_for_selector("#generate-start")
     page.wait_for_function("document.querySelector('#generate-note').innerText.includes('808 kick, long')")
     assert page.input_value("#generate-prompt textarea, #generate-prompt input") == "808 kick, long"
@@ -254,14 +254,14 @@ def test_more_like_this_makes_new_sounds_with_the_same_settings(shelf, served, b
     page = shelf
     from studio.engine import library
 
-    batch(f"snare {batch.word}")
+    take, = batch(f"snare {batch.word}")
     open_tab(page, "Generate")
     page.fill("#generate-count input[type=number]", "1")
     page.keyboard.press("Tab")
     look_for(page, batch.word, 1)
     as_list(page, 1)
     page.click(line(1))
-    page.click("#library-detail .more")
+    page.click(f"#library-detail .detail[data-id='{take.path.name}'] .more")
     page.wait_for_function("document.querySelector('#generate-note').innerText.startsWith('1 new sound')")
     look_for(page, batch.word, 2)
     found = [take for take in library.takes(served.workspace.takes) if take.prompt == f"snare {batch.word}"]
