@@ -3,20 +3,23 @@
 // goes on with the next one.
 (() => {
   const plain = window.fetch;
+  const asking = new Set();  // questions that are on their way
   const due = new Set(), early = new Set();  // events that are asked for; that were answered before the page knew their names
   const MESSAGE = /^data: \{"msg":"(\w+)","event_id":(?:"(\w+)"|null)/;
 
+  async function question(request) {
+    const reply = await plain(...request);
+    if (reply.ok) {
+      const event = (await reply.clone().json()).event_id;
+      if (!early.delete(event)) due.add(event);
+    }
+    return reply;
+  }
+
   async function ask(...request) {
-    const question = {};
-    due.add(question);
-    try {
-      const reply = await plain(...request);
-      if (reply.ok) {
-        const event = (await reply.clone().json()).event_id;
-        if (!early.delete(event)) due.add(event);
-      }
-      return reply;
-    } finally { due.delete(question); }
+    const asked = question(request);
+    asking.add(asked);
+    try { return await asked; } finally { asking.delete(asked); }
   }
 
   async function* messages(reply) {
@@ -32,9 +35,13 @@
     for await (const message of messages(reply)) {
       const [, kind, event] = MESSAGE.exec(message) || [];
       if (kind === 'process_completed' && !due.delete(event)) early.add(event);
-      if (kind === 'close_stream' && due.size) {
-        yield* answers(await plain(...request), request);
-        return;
+      if (kind === 'close_stream') {
+        await Promise.allSettled(asking);
+        const next = due.size ? await plain(...request) : null;
+        if (next && next.ok) {
+          yield* answers(next, request);
+          return;
+        }
       }
       yield `${message}\n\n`;
     }
