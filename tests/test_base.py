@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file
 
-from studio.engine import audio, dataset, preparation, synth
+from studio.engine import audio, dataset, devices, preparation, synth
 from studio.engine.base import autoencoder, denoiser, judge, material, recipe, tokenizer
 from studio.engine.base.__main__ import main
 from studio.engine.base.course import Budget, Course
@@ -125,6 +125,12 @@ def test_a_work_folder_of_another_plan_is_refused(made, tmp_path):
         recipe.build(tmp_path / "out", made[1], dataclasses.replace(SMALL, clips_per_role=5))
 
 
+def test_an_autoencoder_of_another_number_of_channels_is_refused(made, tmp_path):
+    plan = dataclasses.replace(SMALL, latent_channels=4)
+    with pytest.raises(StudioError, match="has 8 channels of latents, the UNet would have 4"):
+        recipe.build(tmp_path / "out", tmp_path / "work", plan, vae=made[1] / "vae")
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(StudioError, match="not empty"):
@@ -175,8 +181,8 @@ def test_folded_latents_have_unit_deviation_and_the_copies_stay_the_same(made):
     pixels = material.load(made[1] / "material", "train", SMALL).pixels
     assert vae.config.scaling_factor == 1.0
     latents = autoencoder.encode(vae, pixels)
-    assert latents.mean(dim=(0, 2, 3)) == pytest.approx(torch.zeros(4), abs=1e-3)
-    assert latents.std(dim=(0, 2, 3)) == pytest.approx(torch.ones(4), abs=1e-3)
+    assert latents.mean(dim=(0, 2, 3)) == pytest.approx(torch.zeros(SMALL.latent_channels), abs=1e-3)
+    assert latents.std(dim=(0, 2, 3)) == pytest.approx(torch.ones(SMALL.latent_channels), abs=1e-3)
 
     torch.manual_seed(0)
     fresh = autoencoder.build(SMALL)
@@ -185,7 +191,7 @@ def test_folded_latents_have_unit_deviation_and_the_copies_stay_the_same(made):
     mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     autoencoder.fold(fresh, pixels)
     assert autoencoder.copies(fresh, pixels) == pytest.approx(before, abs=0.01)
-    assert not torch.allclose(mean, torch.zeros(4), atol=1e-3)
+    assert not torch.allclose(mean, torch.zeros(SMALL.latent_channels), atol=1e-3)
     assert torch.allclose(fresh.encode(material.floats(pixels)).latent_dist.std * deviation[:, None, None], spread,
                           rtol=1e-3)
 
@@ -197,6 +203,13 @@ def test_the_learning_rate_holds_and_then_falls():
     for course.step in (0, 40, 75, 90, 100):
         rates.append(course._rate())
     assert rates[:3] == [1e-3] * 3 and 1e-3 > rates[3] > rates[4] == pytest.approx(2e-5)
+
+
+def test_the_number_format_is_asked_of_accelerate(made, monkeypatch):
+    asked, real = [], devices.accelerator
+    monkeypatch.setattr(devices, "accelerator", lambda device, precision: asked.append(precision) or real(device))
+    denoiser.course_of(tokenizer.load(made[1] / "tokenizer"), dataclasses.replace(SMALL, mixed_precision="bf16"))
+    assert asked == ["bf16"]
 
 
 def test_nearly_clean_latents_weigh_less_and_noisy_ones_fully():
@@ -246,7 +259,7 @@ def _material(pixels, clips_per_role):
 
 def test_the_words_reach_every_block_not_only_those_with_attention():
     unet = denoiser.build_unet(SMALL)
-    noise, ids = torch.randn(1, 4, 4, 4), torch.zeros(1, dtype=torch.long)
+    noise, ids = torch.randn(1, SMALL.latent_channels, 4, 4), torch.zeros(1, dtype=torch.long)
     embeddings = []
     unet.down_blocks[0].resnets[0].time_emb_proj.register_forward_hook(lambda _, given, __: embeddings.append(given[0]))
     for states in torch.randn(2, 1, 6, SMALL.text_width):

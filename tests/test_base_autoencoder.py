@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
@@ -71,6 +72,28 @@ def test_a_critic_learns_to_tell_grain_from_blur():
         for_critic.backward()
         optimizer.step()
     assert for_critic < 0.5  # two told apart by nothing cost 2
+
+
+def test_a_channel_that_moves_the_picture_more_counts_more():
+    class Mixer(torch.nn.Module):
+        """Stands for an autoencoder whose picture is the channels' sum, the second of them four times as loud."""
+
+        device = torch.device("cpu")
+
+        def decode(self, latents):
+            return SimpleNamespace(sample=latents[:, :1] + 4 * latents[:, 1:2] + latents[:, 2:])
+
+    latents = torch.zeros(8, 3, 16, 16)
+    weights = autoencoder.channel_weights(Mixer(), latents.half(), torch.Generator().manual_seed(1))
+    assert weights.shape == (3, 1, 1) and weights.mean().item() == pytest.approx(1)
+    assert (weights[1] / weights[0]).item() == pytest.approx(2, rel=0.1)  # the root of four
+
+
+def test_a_wash_is_noise_like_and_neither_a_tone_nor_silence_is():
+    pictures = torch.full((3, 1, 32, 32), -1.0)
+    pictures[0] = 0.2 * torch.rand(32, 32, generator=torch.Generator().manual_seed(1))
+    pictures[1, :, 16] = 1
+    assert autoencoder.noise_like(pictures)[0].all() and not autoencoder.noise_like(pictures)[1:].any()
 
 
 def tones(rows: list[int]) -> torch.Tensor:

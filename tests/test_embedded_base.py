@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from studio.engine import audio, models
+from studio.engine.base import judge, obedience
 from studio.engine.base.plan import Plan
 from studio.engine.generation import generate
 from studio.engine.latents import noise_for
@@ -50,6 +51,12 @@ def test_prompts_name_the_drum(takes):
     heights = {role: [centroid_hz(each) for each in sounds] for role, sounds in takes.items()}
     assert max(heights["kick"]) < 1000 < 2000 < min(heights["crash"]) and min(heights["closed hat"]) > 5000
     assert max(len(each) for each in takes["closed hat"]) < lengths["crash"]
+
+
+def test_a_high_kick_is_higher_than_a_low_one():
+    base = models.open_base("embedded", "cpu")
+    low, high = (obedience.pitch(judge.draw(base, f"{word} kick", 4), base.mel.range_db) for word in ("low", "high"))
+    assert high.mean() > low.mean() + 0.5  # rows
 
 
 def test_takes_begin_at_once_and_have_a_peak_below_full_scale(takes):

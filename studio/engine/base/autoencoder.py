@@ -14,20 +14,20 @@ from studio.engine.base.material import floats
 from studio.engine.base.plan import Plan
 from studio.progress import Report, silent
 
-LATENT_CHANNELS = 4
 WHOLE_FROM = 0.8  # share of the training after which crops give way to whole pictures, as in use
 FOLD_CLIPS = 2000
-LATENT_NOISE = 0.05  # deviation, while the decoder alone learns: a UNet's latents are not exact either
+NORMAL = 1e-4  # pull of the latents toward a normal; with 1e-3 half of eight channels were noise after 1,300 steps
+LATENT_NOISE = 0.08  # deviation, while the decoder alone learns: a UNet's latents are not exact either
 BASS_ROWS = 8.0  # how fast an error counts less, from the lowest row up
 BLACKER = -1.02  # what black pixels (-1) should come back as or below, so that silence is exact after clipping
 
 
 def build(plan: Plan) -> AutoencoderKL:
-    """An untrained autoencoder that halves the picture three times, into four latent channels."""
+    """An untrained autoencoder that halves the picture three times, into `latent_channels` of latents."""
     levels = len(plan.vae_channels)
     vae = AutoencoderKL(down_block_types=("DownEncoderBlock2D",) * levels,
                         up_block_types=("UpDecoderBlock2D",) * levels, block_out_channels=plan.vae_channels,
-                        layers_per_block=1, latent_channels=LATENT_CHANNELS, norm_num_groups=plan.vae_groups,
+                        layers_per_block=1, latent_channels=plan.latent_channels, norm_num_groups=plan.vae_groups,
                         sample_size=plan.mel.n_mels, scaling_factor=1.0, force_upcast=False)
     vae.set_attn_processor(AttnProcessor())  # the backward of fused attention is slow on a CPU
     return vae
@@ -39,7 +39,8 @@ def train(pixels: Tensor, file: Path, plan: Plan, *, report: Report = silent) ->
     vae = build(plan)
     budget = Budget(plan.vae_minutes, plan.vae_steps, plan.vae_learning_rate, 0.03, plan.warmup_steps,
                     plan.checkpoint_minutes)
-    course = Course("vae", nn.ModuleDict(dict(vae=vae)), budget, plan.fixed(), seed=plan.seed, device=plan.device)
+    course = Course("vae", nn.ModuleDict(dict(vae=vae)), budget, plan.fixed(), seed=plan.seed, device=plan.device,
+                    precision=plan.mixed_precision)
 
     def loss_of(course: Course) -> Tensor:
         whole = course.done >= WHOLE_FROM
@@ -55,7 +56,7 @@ def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, ear: Ear, file: 
     """Train a finished autoencoder's decoder further, against a critic of its grain, checkpointing to `file`.
 
     `ear` asks that a copy be heard as what the picture is. The encoder stays as it is, and with it the latents
-    (n, 4, rows, frames) of the pictures: a UNet that was trained on them stays right.
+    (n, channels, rows, frames) of the pictures: a UNet that was trained on them stays right.
     """
     vae.requires_grad_(False).set_attn_processor(AttnProcessor())
     ear.requires_grad_(False)
@@ -64,7 +65,8 @@ def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, ear: Ear, file: 
     half["critic"] = critic.build()
     budget = Budget(plan.decoder_minutes, plan.decoder_steps, plan.decoder_learning_rate, 0.02, plan.warmup_steps,
                     plan.checkpoint_minutes)
-    course = Course("decoder", half, budget, plan.fixed(), seed=plan.seed, device=plan.device)
+    course = Course("decoder", half, budget, plan.fixed(), seed=plan.seed, device=plan.device,
+                    precision=plan.mixed_precision)
 
     def loss_of(course: Course) -> Tensor:
         clips = torch.randint(len(pixels), (plan.decoder_batch,), generator=course.dice)
@@ -75,7 +77,8 @@ def refine(vae: AutoencoderKL, latents: Tensor, pixels: Tensor, ear: Ear, file: 
         # what is dead silent all around is no grain to judge, and may be darker than black
         picture, heard = pictures[:, :1], nn.functional.max_pool2d(pictures[:, :1], 5, stride=1, padding=2) > -1
         copy = torch.where(heard, copies.mean(1, keepdim=True).clamp_min(-1), -1.0)
-        for_maker, for_critic = critic.losses(half["critic"], picture, copy)
+        grain = torch.where(noise_like(picture), copy, picture)  # elsewhere a critic would have pure tones roughened
+        for_maker, for_critic = critic.losses(half["critic"], picture, grain)
         return (distance(copies, pictures) + plan.decoder_bass * bass_distance(copy, picture)
                 + plan.decoder_ear * ear.off(copy, picture) + plan.decoder_critic * for_maker + for_critic)
 
@@ -114,7 +117,7 @@ def loss(vae: AutoencoderKL, pictures: Tensor, dice: torch.Generator) -> Tensor:
     noise = torch.randn(latents.mean.shape, generator=dice).to(latents.mean)
     copies = vae.decode(latents.mean + latents.std * noise).sample.float()
     kl = 0.5 * (latents.mean.square() + latents.var - 1 - latents.logvar).mean()
-    return distance(copies, pictures) + 1e-3 * kl
+    return distance(copies, pictures) + NORMAL * kl
 
 
 def distance(copies: Tensor, pictures: Tensor) -> Tensor:
@@ -151,9 +154,20 @@ def local_contrast(pictures: Tensor, size: int = 5) -> Tensor:
     return ((square - mean.square()).clamp_min(0) + 1e-4).sqrt()
 
 
+def noise_like(pictures: Tensor) -> Tensor:
+    """Where pictures (n, 1, rows, frames) in [-1, 1] sound all around and are level over 7×7 pixels, as bool.
+
+    The wash of snares and cymbals; neither tones nor silence.
+    """
+    sounding = -nn.functional.max_pool2d(-pictures, 7, 1, 3) > -0.95
+    mean = nn.functional.avg_pool2d(pictures, 7, 1, 3)
+    steep = nn.functional.max_pool2d(mean, 7, 1, 3) + nn.functional.max_pool2d(-mean, 7, 1, 3)
+    return sounding & (steep < 0.25)
+
+
 @torch.no_grad()
 def encode(vae: AutoencoderKL, pixels: Tensor, size: int = 8) -> Tensor:
-    """Latents (n, 4, n_mels / 8, n_frames / 8) of pictures (n, n_mels, n_frames) uint8: the means, on the CPU."""
+    """Latents (n, channels, n_mels / 8, n_frames / 8) of pictures (n, n_mels, n_frames) uint8: means, on the CPU."""
     return torch.cat([vae.encode(floats(part).to(vae.device)).latent_dist.mean.float().cpu()
                       for part in pixels.split(size)])
 
@@ -174,13 +188,31 @@ def fold(vae: AutoencoderKL, pixels: Tensor) -> AutoencoderKL:
     latents = encode(vae, pixels)
     mean = latents.mean(dim=(0, 2, 3)).to(vae.device)
     deviation = latents.std(dim=(0, 2, 3)).clamp_min(1e-6).to(vae.device)
-    into, out = vae.quant_conv, vae.post_quant_conv
-    into.weight[:LATENT_CHANNELS] /= deviation[:, None, None, None]
-    into.bias[:LATENT_CHANNELS] = (into.bias[:LATENT_CHANNELS] - mean) / deviation
-    into.bias[LATENT_CHANNELS:] -= 2 * deviation.log()
+    into, out, channels = vae.quant_conv, vae.post_quant_conv, len(mean)
+    into.weight[:channels] /= deviation[:, None, None, None]
+    into.bias[:channels] = (into.bias[:channels] - mean) / deviation
+    into.bias[channels:] -= 2 * deviation.log()
     out.bias += out.weight[:, :, 0, 0] @ mean
     out.weight *= deviation[None, :, None, None]
     return vae
+
+
+@torch.no_grad()
+def channel_weights(vae: AutoencoderKL, latents: Tensor, dice: torch.Generator) -> Tensor:
+    """(channels, 1, 1) what an error counts in each channel of latents (n, channels, rows, frames); 1 on the average.
+
+    By the root of how far the picture moves when noise is added there. One channel, the one of loudness, moves it
+    eight times as far as the others, and half of those hold little but grain, which cannot be foretold.
+    """
+    clean = latents.float().to(vae.device)
+    pictures = vae.decode(clean).sample
+    moved = []
+    for channel in range(latents.shape[1]):
+        noisy = clean.clone()
+        noisy[:, channel] += torch.randn(noisy[:, channel].shape, generator=dice).to(vae.device)
+        moved.append((vae.decode(noisy).sample - pictures).abs().mean())
+    weights = torch.stack(moved).sqrt().cpu()
+    return (weights / weights.mean())[:, None, None]
 
 
 def figures(vae: AutoencoderKL, pixels: Tensor, range_db: float) -> dict[str, float]:

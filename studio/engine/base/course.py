@@ -47,9 +47,9 @@ class Course:
     longest_memory = 0.999  # of the moving average; shorter at the beginning
 
     def __init__(self, stage: str, models: nn.ModuleDict, budget: Budget, fixed: dict[str, Any], *, seed: int,
-                 device: str) -> None:
+                 device: str, precision: str = "auto") -> None:
         self.stage, self.budget, self.fixed, self.seed = stage, budget, fixed, seed
-        self.accelerator = devices.accelerator(device)
+        self.accelerator = devices.accelerator(device, precision)
         self.device = self.accelerator.device
         self.models = models.to(self.device)
         self.weights = list(self.models.parameters())

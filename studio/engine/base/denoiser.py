@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from studio.engine.base.autoencoder import LATENT_CHANNELS
 from studio.engine.base.course import Budget, Course
 from studio.engine.base.material import Material
 from studio.engine.base.plan import Plan
@@ -37,10 +36,11 @@ def build_unet(plan: Plan) -> UNet2DConditionModel:
     down = tuple("CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in plan.unet_attention)
     up = tuple(name.replace("Down", "Up") for name in reversed(down))
     rows, frames = plan.latent_size
+    channels = plan.latent_channels
     unet = UNet2DConditionModel(
-        sample_size=rows if rows == frames else (rows, frames), in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS, down_block_types=down, up_block_types=up, block_out_channels=plan.unet_channels,
-        layers_per_block=1, cross_attention_dim=plan.text_width, norm_num_groups=plan.unet_groups,
+        sample_size=rows if rows == frames else (rows, frames), in_channels=channels, out_channels=channels,
+        down_block_types=down, up_block_types=up, block_out_channels=plan.unet_channels, layers_per_block=1,
+        cross_attention_dim=plan.text_width, norm_num_groups=plan.unet_groups,
         attention_head_dim=HEADS,  # diffusers means the number of heads by it
         addition_embed_type="text", addition_embed_type_num_heads=HEADS)
     unet.set_attn_processor(AttnProcessor())  # the backward of fused attention is slow on a CPU
@@ -62,14 +62,16 @@ def course_of(tokenizer: CLIPTokenizer, plan: Plan) -> Course:
     models = nn.ModuleDict(dict(unet=build_unet(plan), text_encoder=build_text_encoder(tokenizer, plan)))
     budget = Budget(plan.unet_minutes, plan.unet_steps, plan.unet_learning_rate, 0.02, plan.warmup_steps,
                     plan.checkpoint_minutes, plan.unet_hold)
-    return Course("unet", models, budget, plan.fixed(), seed=plan.seed, device=plan.device)
+    return Course("unet", models, budget, plan.fixed(), seed=plan.seed, device=plan.device,
+                  precision=plan.mixed_precision)
 
 
-def train(latents: Tensor, learned: Material, tokenizer: CLIPTokenizer, file: Path, plan: Plan, *,
+def train(latents: Tensor, channels: Tensor, learned: Material, tokenizer: CLIPTokenizer, file: Path, plan: Plan, *,
           report: Report = silent) -> tuple[UNet2DConditionModel, CLIPTextModel]:
-    """Train on the material's latents (n, 4, rows, frames) and captions, worded anew each time.
+    """Train on the material's latents (n, channels, rows, frames) and captions, worded anew each time.
 
-    Checkpoints go to `file`.
+    channels : (channels, 1, 1) what an error counts in each of them, see `autoencoder.channel_weights`
+    file     : where checkpoints go
     """
     course = course_of(tokenizer, plan)
     schedule = DDPMScheduler(**NOISE)
@@ -87,7 +89,7 @@ def train(latents: Tensor, learned: Material, tokenizer: CLIPTokenizer, file: Pa
         wanted = schedule.get_velocity(clean, noise, timesteps).to(course.device)
         states = text_encoder(token_ids(tokenizer, texts).to(course.device))[0]
         guess = unet(noisy, timesteps.to(course.device), encoder_hidden_states=states).sample
-        counts = weights[timesteps, None, None, None] * places[learned.roles[clips]]
+        counts = weights[timesteps, None, None, None] * places[learned.roles[clips]] * channels
         return ((guess.float() - wanted).square() * counts.to(course.device)).mean()
 
     course.run(loss_of, file, report=report)

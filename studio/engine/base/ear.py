@@ -55,7 +55,7 @@ def train(learned: Material, file: Path, plan: Plan, *, report: Report = silent)
     roles = int(learned.roles.max()) + 1
     course = Course("ear", nn.ModuleDict(dict(ear=Ear(roles))),
                     Budget(0, plan.ear_steps, 2e-3, 0.02, 50, plan.checkpoint_minutes), plan.fixed(), seed=plan.seed,
-                    device=plan.device)
+                    device=plan.device, precision=plan.mixed_precision)
     course.longest_memory = 0.99
     words = torch.tensor([[float(end in {concept_of(word) for word in caption.adjectives}) for end in OPPOSITES]
                           for caption in learned.captions])

@@ -33,7 +33,7 @@ def classifier(work: Path, plan: Plan, steps: int = 3000, *, report: Report = si
     torch.manual_seed(plan.seed)
     budget = Budget(0, steps, 2e-3, 0.02, 50, 1.0)
     course = Course("judge", nn.ModuleDict(dict(judge=build(len(plan.roles)))), budget, dict(roles=plan.roles),
-                    seed=plan.seed, device=plan.device)
+                    seed=plan.seed, device=plan.device, precision=plan.mixed_precision)
     course.longest_memory = 0.99
     learned = material.load(work / "material", "train", plan)
 

@@ -13,9 +13,9 @@ STAGES = ("material", "tokenizer", "vae", "latents", "unet", "pipeline")
 LIBRARY_ROLE = "sounds"
 SHRINK = 8  # the autoencoder's factor in both directions
 ROUNDS = 60  # of the decoder, half of what a real sound gets: what the autoencoder blurs, more rounds do not bring back
-FREE = ("device", "threads", "checkpoint_minutes", "vae_minutes", "vae_steps", "decoder_minutes", "decoder_steps",
-        "decoder_learning_rate", "decoder_batch", "decoder_critic", "decoder_ear", "decoder_bass", "ear_steps",
-        "unet_minutes", "unet_steps", "unet_learning_rate", "unet_hold")
+FREE = ("device", "threads", "mixed_precision", "checkpoint_minutes", "vae_minutes", "vae_steps", "decoder_minutes",
+        "decoder_steps", "decoder_learning_rate", "decoder_batch", "decoder_critic", "decoder_ear", "decoder_bass",
+        "ear_steps", "unet_minutes", "unet_steps", "unet_learning_rate", "unet_hold")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Plan:
     text_hidden: int = 480
     caption_dropout: float = 0.1
 
+    latent_channels: int = 8  # with four, a kick lost its pitch and a pluck its partials
     vae_channels: tuple[int, ...] = (16, 24, 48, 96)
     vae_groups: int = 8
     vae_batch: int = 8
@@ -55,7 +56,7 @@ class Plan:
     decoder_minutes: float = 60.0
     decoder_steps: int = 0
     decoder_batch: int = 4
-    decoder_critic: float = 0.0015
+    decoder_critic: float = 0.006
     decoder_ear: float = 0.4
     decoder_bass: float = 2.0
 
@@ -72,6 +73,7 @@ class Plan:
     warmup_steps: int = 200
     checkpoint_minutes: float = 2.0
     device: str = "cpu"
+    mixed_precision: str = "auto"  # as accelerate's: "bf16" pays on a CPU with instructions for it
     threads: int = 1
 
     def __post_init__(self) -> None:

@@ -20,6 +20,8 @@ from studio.files import read_json, slug, write_json, write_whole
 from studio.knobs import as_dict
 from studio.progress import Progress, Report, silent
 
+WEIGHED_BY = 64  # clips whose pictures tell what a channel of latents counts
+
 
 def build(out: Path, work: Path, plan: Plan, *, vae: Path | None = None, last: str = STAGES[-1],
           report: Report = silent) -> Path:
@@ -34,7 +36,7 @@ def build(out: Path, work: Path, plan: Plan, *, vae: Path | None = None, last: s
         return out
     if out.exists() and any(out.iterdir()):
         raise StudioError(f"{out}: is not empty; choose another folder")
-    accelerator = devices.accelerator(plan.device)
+    accelerator = devices.accelerator(plan.device, plan.mixed_precision)
     report = report if accelerator.is_main_process else silent
     torch.set_num_threads(plan.threads)
     with accelerator.main_process_first():
@@ -120,6 +122,9 @@ def _vae(work: Path, plan: Plan, ready: Path | None, accelerator: Accelerator, r
         return
     if ready is not None:
         vae = AutoencoderKL.from_pretrained(ready).eval().requires_grad_(False).to(plan.device)
+        if vae.config.latent_channels != plan.latent_channels:
+            raise StudioError(f"{ready}: has {vae.config.latent_channels} channels of latents, the UNet would have "
+                              f"{plan.latent_channels}; take another autoencoder, or let the recipe train one")
     else:
         pixels = material.load(work / "material", "train", plan).pixels
         vae = autoencoder.train(pixels, work / "vae.pt", plan, report=report)
@@ -153,7 +158,7 @@ def _latents(work: Path, plan: Plan, report: Report) -> None:
 
 
 def _all_latents(work: Path, plan: Plan) -> Tensor:
-    """(n, 4, rows, frames) float16, in the order of the material."""
+    """(n, channels, rows, frames) float16, in the order of the material."""
     return torch.from_numpy(np.concatenate([np.load(work / "latents" / f"{slug(role)}.npy") for role in plan.roles]))
 
 
@@ -163,7 +168,11 @@ def _unet(work: Path, plan: Plan, accelerator: Accelerator, report: Report) -> N
         return
     learned = material.load(work / "material", "train", plan)
     words = tokenizer.load(work / "tokenizer")
-    unet, text_encoder = denoiser.train(_all_latents(work, plan), learned, words, work / "unet.pt", plan, report=report)
+    latents, vae = _all_latents(work, plan), AutoencoderKL.from_pretrained(work / "vae").to(plan.device)
+    dice = torch.Generator().manual_seed(plan.seed)
+    some = torch.randperm(len(latents), generator=dice)[:WEIGHED_BY]
+    channels = autoencoder.channel_weights(vae, latents[some], dice)
+    unet, text_encoder = denoiser.train(latents, channels, learned, words, work / "unet.pt", plan, report=report)
 
     def save(beside: Path) -> None:
         unet.save_pretrained(beside / "unet")
