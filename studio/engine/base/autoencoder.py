@@ -202,7 +202,7 @@ def channel_weights(vae: AutoencoderKL, latents: Tensor, dice: torch.Generator) 
     """(channels, 1, 1) what an error counts in each channel of latents (n, channels, rows, frames); 1 on the average.
 
     By the root of how far the picture moves when noise is added there. One channel, the one of loudness, moves it
-    eight times as far as the others, and half of those hold little but grain, which cannot be foretold.
+    eight times as far as the others, and half of them hold little but grain, which cannot be foretold.
     """
     clean = latents.float().to(vae.device)
     pictures = vae.decode(clean).sample
