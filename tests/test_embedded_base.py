@@ -50,6 +50,7 @@ def test_prompts_name_the_drum(takes):
     lengths = {role: min(len(each) for each in sounds) for role, sounds in takes.items()}
     heights = {role: [centroid_hz(each) for each in sounds] for role, sounds in takes.items()}
     assert max(heights["kick"]) < 1000 < 2000 < min(heights["crash"]) and min(heights["closed hat"]) > 5000
+    assert sum(heights["crash"]) / len(heights["crash"]) > 2500  # a third of the synthesiser's own are below it
     assert max(len(each) for each in takes["closed hat"]) < lengths["crash"]
 
 

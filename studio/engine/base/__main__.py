@@ -21,7 +21,7 @@ VERBS = ("refine", "snapshot", "judge")
 FLAGS = ("clips_per_role", "seed", "vae_minutes", "vae_steps", "unet_minutes", "unet_steps", "unet_learning_rate",
          "unet_batch", "checkpoint_minutes", "device", "threads", "mixed_precision")
 DECODER_FLAGS = ("decoder_minutes", "decoder_steps", "decoder_learning_rate", "decoder_batch", "decoder_critic",
-                 "decoder_ear", "decoder_bass", "ear_steps")
+                 "decoder_ear", "decoder_bass", "ear_steps", "mixed_precision")
 
 
 def main(arguments: list[str]) -> int:
