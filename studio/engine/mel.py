@@ -19,11 +19,14 @@ wanders. Three planes make a colour picture, and sides that are the same make it
 waveforms are float32 and full scale is ±1.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 from studio.engine import griffin_lim
 from studio.engine.slices import Slice, slices_of
+from studio.engine.undertone import carries, undertone
 from studio.progress import Progress, Report, silent
 from studio.settings import MelSettings
 
@@ -33,6 +36,9 @@ LEAN = 1.5  # of the overshoot's own memory; 1.2 to 1.8 differ little
 SPARING = 0.75  # of the rounds: until then every second, third … column will do, where there are more than enough
 DARK, DIM = 3.0, 8.0  # mean levels of a neighbourhood: up to DARK it is silence, from DIM on it is sound
 AROUND = 5  # pixels a side of that neighbourhood
+PHASES = (-0.4, 0.4, 1.57)  # in which a low tone is tried; turned by half a wave it is as near to the picture
+BEGINNING = 0.19  # seconds that are decoded to choose among them; in its first half a wrong one tells
+CHOICE_FLOOR_DB = -70.0  # below the peak: what is quieter does not choose
 
 
 # ---------------------------------------------------------------------------------------------- forward and inverse
@@ -97,8 +103,11 @@ def invert(power: Tensor, mel: MelSettings, *, loudest: Tensor | None = None, st
         waveforms = waveforms if bounds is None else _held(waveforms, bounds)
     else:
         middle = power[:, 1] if stereo and power.shape[1] == 3 else None
-        begin = _noise(sides, mel) if start is None else _placed(start.to(sides), sides, mel)
-        before = torch.zeros_like(begin) if start is None else begin  # noise gets a push, a sound stays where it is
+        if start is None:
+            begin = _begun(sides, middle, mel, slices, bounds)
+            before = torch.zeros_like(begin)  # noise gets a push, a sound stays where it is
+        else:
+            begin = before = _placed(start.to(sides), sides, mel)
         waveforms = _search(sides, middle, mel, slices, bounds, (begin, before), report)
     sounding = _sounding(sides, waveforms.shape[1], mel.hop_length)
     waveforms = torch.nan_to_num(waveforms * sounding)[:, mel.pad :]
@@ -110,6 +119,44 @@ def _noise(power: Tensor, mel: MelSettings) -> Tensor:
     length = (power.shape[2] - 1) * mel.hop_length
     noise = torch.randn(1, length, generator=torch.Generator().manual_seed(mel.seed))
     return noise.to(power.device).repeat(len(power), 1)
+
+
+def _begun(power: Tensor, middle: Tensor | None, mel: MelSettings, slices: tuple[Slice, ...],
+           bounds: Tensor | None) -> Tensor:
+    """(n, pad + samples) where the search begins: noise, with the low tone of the sounds that one carries.
+
+    In the phase with which their beginnings, decoded alone, come nearest to the picture. Sides share tone and phase.
+    """
+    noise, side_by_side = _noise(power, mel), 1 if middle is None else 2
+    both = power.unflatten(0, (-1, side_by_side)).sum(dim=1)
+    chosen = carries(both, mel).nonzero()[:, 0]
+    if not len(chosen):
+        return noise
+    sides = (chosen[:, None] * side_by_side + torch.arange(side_by_side, device=power.device)).flatten()
+    tones = torch.stack([undertone(both[chosen], mel, phase) for phase in PHASES])
+    # (phases, sides, samples), all in one search: three small ones cost twice as much
+    tried = noise[sides] + tones.repeat_interleave(side_by_side, dim=1)
+    columns = min(power.shape[2], math.ceil(BEGINNING * mel.sample_rate / mel.hop_length))
+    first = power[sides, :, :columns].repeat(len(PHASES), 1, 1)
+    first_middle = None if middle is None else middle[chosen, :, :columns].repeat(len(PHASES), 1, 1)
+    begin = tried[:, :, : (columns - 1) * mel.hop_length].flatten(0, 1)
+    found = _search(first, first_middle, mel, slices, None if bounds is None else bounds[sides].repeat(len(PHASES), 1),
+                    (begin, torch.zeros_like(begin)), silent)
+    off = _off(found, first, slices).view(len(PHASES), len(chosen), side_by_side).sum(dim=2)
+    best = off.argmin(dim=0).repeat_interleave(side_by_side)
+    noise[sides] = tried[best, torch.arange(len(best), device=best.device)]
+    return noise
+
+
+def _off(waveforms: Tensor, power: Tensor, slices: tuple[Slice, ...]) -> Tensor:
+    """(n,) how far the bands of waveforms are from power (n, n_mels, n_frames) in its first half, |dB|."""
+    floor = power.amax(dim=(1, 2))[:, None, None] * 10 ** (CHOICE_FLOOR_DB / 10) + 1e-30
+    half, total = -(-power.shape[2] // 2), power.new_zeros(len(power))
+    for each, rows in _fitted(power, slices, spare_main=False):
+        found = each.bands(each.stft(waveforms))[:, : rows.shape[1]]
+        apart = 10 * ((found + floor).log10() - (rows + floor).log10()).abs()
+        total += apart[:, : -(-half * rows.shape[1] // power.shape[2])].mean(dim=(1, 2)) * rows.shape[2]
+    return total / power.shape[1]
 
 
 def _placed(start: Tensor, power: Tensor, mel: MelSettings) -> Tensor:
