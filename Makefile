@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WORKERS ?= 3
 ONE_THREAD := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
+AS_USED := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=1000
 
 .PHONY: run setup test test-all lint bench bench-codec bench-base bench-real bench-lora bench-train screenshots base check clean
 
@@ -30,29 +31,29 @@ lint: setup
 	$(BIN)/ruff check .
 
 bench: setup  ## how fast it is here
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench.py
+	$(AS_USED) $(BIN)/python tests/bench.py
 
 bench-codec: setup  ## how near sounds come back, ours and others': on the demo kit, or SOUNDS=folder
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(ONE_THREAD) $(BIN)/python tests/bench_codec.py $(SOUNDS)
 
 bench-base: setup  ## how well a base names drums, obeys words and hurries: the embedded one, or BASE=folder
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_base.py $(BASE)
+	$(AS_USED) $(BIN)/python tests/bench_base.py $(BASE)
 
 bench-real: setup  ## real drums against a base: KITS=folder, and BASE=folder for another than the embedded one
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_real.py "$(KITS)" $(BASE)
+	$(AS_USED) $(BIN)/python tests/bench_real.py "$(KITS)" $(BASE)
 
 bench-lora: setup  ## how well a LoRA takes a kit: KIT=folder, and WITH="rank=4 --sweep --unlike folder …"
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_lora.py "$(KIT)" $(WITH)
+	$(AS_USED) $(BIN)/python tests/bench_lora.py "$(KIT)" $(WITH)
 
 bench-transform: setup  ## sound to sound, seams of tracks and loops: SOUND=file
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/bench_transform.py "$(SOUND)"
+	$(AS_USED) $(BIN)/python tests/bench_transform.py "$(SOUND)"
 
 bench-train: setup  ## how fast training is against a plain loop: WITH="--sd15 --device cuda" for a GPU
 	$(ONE_THREAD) $(BIN)/python tests/bench_train.py $(WITH)
 
 screenshots: setup  ## pictures of every tab, from the real studio, into docs/screens
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/screenshots.py
+	$(AS_USED) $(BIN)/python tests/screenshots.py
 
 base: setup  ## train the embedded base from nothing into build/ (hours on a CPU; goes on where it was interrupted)
 	$(BIN)/python -m studio.engine.base --out build/embedded_base --work build/base-work

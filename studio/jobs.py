@@ -134,8 +134,8 @@ def _environment(settings: TrainSettings) -> dict[str, str]:
     threads = max(1, (os.cpu_count() or 1) // 2 // settings.processes)
     ours = {name: value for name, value in os.environ.items()
             if name not in OF_ONE_RUN and not name.startswith("TORCHELASTIC")}  # a run that ends starts the next
-    return ours | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE",
-                         "PYTORCH_ENABLE_MPS_FALLBACK": "1", "PYTHONUNBUFFERED": "1"}
+    return ours | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0",
+                   "PYTORCH_ENABLE_MPS_FALLBACK": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def measure(dataset: Path, settings: TrainSettings) -> Estimate:
