@@ -133,18 +133,17 @@ def _begun(power: Tensor, middle: Tensor | None, mel: MelSettings, slices: tuple
     if not len(chosen):
         return noise
     sides = (chosen[:, None] * side_by_side + torch.arange(side_by_side, device=power.device)).flatten()
-    tones = torch.stack([undertone(both[chosen], mel, phase) for phase in PHASES])
-    # (phases, sides, samples), all in one search: three small ones cost twice as much
-    tried = noise[sides] + tones.repeat_interleave(side_by_side, dim=1)
     columns = min(power.shape[2], math.ceil(BEGINNING * mel.sample_rate / mel.hop_length))
     first = power[sides, :, :columns].repeat(len(PHASES), 1, 1)
     first_middle = None if middle is None else middle[chosen, :, :columns].repeat(len(PHASES), 1, 1)
-    begin = tried[:, :, : (columns - 1) * mel.hop_length].flatten(0, 1)
+    # (phases · sides, samples), all in one search: three small ones cost twice as much
+    tones = torch.cat([undertone(both[chosen, :, :columns], mel, phase) for phase in PHASES])
+    begin = noise[sides, : tones.shape[1]].repeat(len(PHASES), 1) + tones.repeat_interleave(side_by_side, dim=0)
     found = _search(first, first_middle, mel, slices, None if bounds is None else bounds[sides].repeat(len(PHASES), 1),
                     (begin, torch.zeros_like(begin)), silent)
     off = _off(found, first, slices).view(len(PHASES), len(chosen), side_by_side).sum(dim=2)
-    best = off.argmin(dim=0).repeat_interleave(side_by_side)
-    noise[sides] = tried[best, torch.arange(len(best), device=best.device)]
+    best = power.new_tensor(PHASES)[off.argmin(dim=0)][:, None]
+    noise[sides] += undertone(both[chosen], mel, best).repeat_interleave(side_by_side, dim=0)
     return noise
 
 

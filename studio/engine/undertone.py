@@ -27,11 +27,11 @@ def carries(power: Tensor, mel: MelSettings) -> Tensor:
     return (peak > loudest) & (power.shape[2] > 1) & bool(len(_low_hz(mel)))
 
 
-def undertone(power: Tensor, mel: MelSettings, phase: float) -> Tensor:
+def undertone(power: Tensor, mel: MelSettings, phase: float | Tensor) -> Tensor:
     """(n, pad + samples) of amplitude 1 from `mel.pad` on, with the pitch of the loudest row below `mel.bass_hz`.
 
     power : (n, n_mels, n_frames) of pictures that it carries; silent columns count as their neighbours
-    phase : where in its wave it begins, in radians
+    phase : where in its wave it begins, in radians; one for all, or (n, 1)
     """
     hz = _low_hz(mel).to(power)
     low = power[:, : len(hz)]
@@ -42,8 +42,8 @@ def undertone(power: Tensor, mel: MelSettings, phase: float) -> Tensor:
     length = (power.shape[2] - 1) * mel.hop_length
     sounding = torch.nn.functional.interpolate(pitch[:, None], size=length, mode="linear", align_corners=True)[:, 0]
     sounding[:, : mel.pad] = 0
-    turns = (sounding.double() / mel.sample_rate).cumsum(dim=1)
-    wave = torch.sin(2 * math.pi * turns + phase).to(power)
+    turns = (sounding.cpu().double() / mel.sample_rate).cumsum(dim=1)  # on the CPU, because MPS has no doubles
+    wave = torch.sin(2 * math.pi * (turns % 1).to(power) + phase)
     wave[:, : mel.pad] = 0
     return wave
 
