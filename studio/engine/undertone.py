@@ -1,8 +1,8 @@
 """The low tone that carries a kick, a tom or an 808, as something for the decoder to begin from.
 
 A search that begins from noise finds such a tone, but not always how it begins: it may end in a sound that starts amid
-its wave, with a click of which the picture says nothing, and no number of rounds leads out of there. Two
-toms and the short kick of an 808, five seeds: 1.4 to 7.4 dB from the sounds that were drawn, by chance alone.
+its wave, with a click of which the picture says nothing, and no number of rounds leads out of there. Two toms
+and a kick of an 808, five seeds: 1.4 to 7.4 dB from the sounds that were drawn, by chance alone.
 """
 
 import math
