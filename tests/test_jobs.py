@@ -183,6 +183,12 @@ def test_a_fault_while_a_training_is_measured_is_one_sentence(kit, settings, tmp
         jobs.measure(kit, dataclasses.replace(settings, base=str(tmp_path)))
 
 
+def test_threads_of_a_training_do_not_spin_as_those_of_the_page_do(monkeypatch, settings):
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1000")
+    passed = jobs._environment(settings)
+    assert passed["GOMP_SPINCOUNT"] == "0" and passed["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_the_signs_of_many_processes_do_not_go_into_the_next_run(monkeypatch, settings):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
