@@ -29,6 +29,7 @@ from studio.engine.generation import generate
 from studio.settings import GenerateSettings, PrepareSettings
 
 ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / f"bench-base-{Plan().clips_per_role}"  # material of another size there would judge otherwise
 ODD_PROMPTS = ("", "qwxz blorf", "a dog in the rain")
 SHORT_ROLES = ("closed hat", "clave", "rim", "kick")
 STEPS = (4, 6, 8, 10, 12, 15, 20, 30)
@@ -248,7 +249,7 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("base", nargs="?", default="embedded")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench-base")
+    parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--grid", type=Path)
     parser.add_argument("--count", type=int, default=48, help="takes a role")

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from bench_base import ROOT, head, row
+from bench_base import WORK, head, row
 from torch import Tensor, nn
 
 from studio.engine import audio, captions, mel, models, preparation
@@ -162,5 +162,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("base", nargs="?", default="embedded")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench-base")
+    parser.add_argument("--work", type=Path, default=WORK)
     main(parser.parse_args())
