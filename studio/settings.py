@@ -138,7 +138,7 @@ class GenerateSettings:
                      step=1)
     steps: int = knob(6, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
     guidance: float = knob(4.0, "How strictly the prompt is followed.", low=0, high=30, step=0.5)
-    variety: float = knob(0.25, "How long each sound goes its own way, as a share of the noise that is cleared before "
+    variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     duration: float = knob(0.0, "How long a sound may get, in pictures wider than the base has learned; 0 is its own.",
                            unit="s", low=0, high=60, step=0.1, advanced=True)
@@ -210,7 +210,7 @@ class MorphSettings:
                      high=2**31 - 10_000, step=1)
     steps: int = knob(6, "Denoising steps.", low=1, high=200, step=1)
     guidance: float = knob(4.0, "How strictly the prompts are followed.", low=0, high=30, step=0.5)
-    variety: float = knob(0.25, "How long each sound goes its own way, as a share of the noise that is cleared before "
+    variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")

@@ -331,6 +331,12 @@ def test_the_judge_learns_to_tell_roles(made):
     assert (judge.guesses(model, learned.pixels) == learned.roles).float().mean() >= 0.75
 
 
+def test_another_judge_begins_elsewhere_and_leaves_the_first_alone(made):
+    first, other = (judge.classifier(made[1], SMALL, steps=30, another=number) for number in (0, 1))
+    again = judge.classifier(made[1], SMALL, steps=30)
+    assert not torch.equal(first[1].weight, other[1].weight) and torch.equal(first[1].weight, again[1].weight)
+
+
 def test_the_judge_reports_every_role_and_their_mean(made):
     found = judge.judge(made[0], made[1], SMALL, count=2, steps=30)
     assert list(found) == [*SMALL.roles, "all"]

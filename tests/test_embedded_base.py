@@ -100,8 +100,9 @@ def test_variety_is_the_share_of_the_way_that_has_no_guidance():
     base = models.open_base("embedded", "cpu")
     noise, words = noise_for(base, base.mel, [5, 6]), guides(base, ["snare"] * 2, [""] * 2)
     drawn = [paint_from(base, base.mel, GenerateSettings(guidance=guidance, variety=variety), words, noise,
-                        [5, 6]) for guidance, variety in ((1, 0.0), (4, 1.0), (4, 0.25), (4, 0.0))]
-    free, never_guided, late, guided = drawn
+                        [5, 6]) for guidance, variety in ((1, 0.0), (4, 1.0), (4, 0.25), (4, 0.0), (4, 0.2))]
+    free, never_guided, late, guided, sooner = drawn
     assert torch.equal(free, never_guided)
     assert not torch.allclose(late, guided, atol=1) and not torch.allclose(late, free, atol=1)
+    assert not torch.allclose(late, sooner, atol=1)  # both begin within the second step of six
     assert (late[0] - late[1]).abs().mean() > (guided[0] - guided[1]).abs().mean()

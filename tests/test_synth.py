@@ -10,6 +10,7 @@ from studio.engine.synth import ROLES, Batch, Caption, demo_kit, synthesise
 from studio.engine.synth.arithmetic import TAU, modes, noise
 from studio.engine.synth.draws import Draws
 from studio.engine.synth.kit import render
+from studio.engine.synth.ranges import RANGES
 from studio.engine.synth.words import NAMES, SYNONYMS, measure, true_words
 from studio.errors import StudioError
 
@@ -103,6 +104,17 @@ def test_a_wording_often_says_the_plain_word_but_calls_no_tom_low() -> None:
     assert sum("deep" in each or "low" in each for each in conga) > 1.2 * sum("dusty" in each for each in conga)
     tom = [Caption("high tom", ("high tom", "tom"), ("deep",)).text(rng) for _ in range(100)]
     assert not any("low" in each for each in tom) and any("deep" in each for each in tom)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_words_still_part_the_sounds_of_a_role(role: str) -> None:
+    _, waveforms, pitch_hz = judged(role, 80)
+    figures = measure(waveforms, RATE) | ({} if pitch_hz is None else {"pitch_hz": pitch_hz})
+    del figures["length_ms"]  # comes in steps, and ends with the second
+    for name, values in figures.items():  # 0.3 each of many sounds; a voice that has changed needs new ranges
+        low, high = RANGES[role][name]
+        under, over = (values < low).float().mean(), (values > high).float().mean()
+        assert 0.1 < under < 0.5 and 0.1 < over < 0.5, (name, under, over)
 
 
 def test_no_clip_is_called_by_a_word_and_its_opposite() -> None:

@@ -1,5 +1,6 @@
 """From words to pictures: the road that new sounds, previews of a training and ways between sounds share."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,23 +35,33 @@ def paint_from(base: Base, mel: MelSettings, settings: GenerateSettings | MorphS
     seeds : n, of the noise that "euler a" adds on the way, so that it, too, is the same each time
 
     `variety` is the share of the timesteps, the noisiest, that have no guidance: there it would draw all seeds to one
-    sound (Kynkäänniemi et al. 2024).
+    sound (Kynkäänniemi et al. 2024). The step in which it begins has a part of it.
     """
     prompt, negative = words.chunk(2)
-    begins = (1 - settings.variety) * base.pipeline.scheduler.config.num_train_timesteps  # below this timestep
+    guidance = _guidance(base.pipeline.scheduler, settings)
 
     def after_step(pipeline: Any, step: int, timestep: Tensor, tensors: dict) -> dict:
         report(Progress("denoise", step + 1, settings.steps))  # a stop leaves from here, before the VAE
-        coming = pipeline.scheduler.timesteps[step + 1 :]
-        if settings.guidance > 1 and not pipeline.do_classifier_free_guidance and len(coming) and coming[0] < begins:
-            pipeline._guidance_scale = settings.guidance  # as diffusers documents it for callbacks
+        guided = pipeline.do_classifier_free_guidance
+        pipeline._guidance_scale = guidance[min(step + 1, len(guidance) - 1)]  # as diffusers documents it for callbacks
+        if pipeline.do_classifier_free_guidance and not guided:
             return tensors | {"prompt_embeds": torch.cat([negative, prompt])}
         return tensors
 
     latents = base.pipeline(
         prompt_embeds=prompt, negative_prompt_embeds=negative, height=mel.n_mels, width=mel.n_frames,
         num_inference_steps=settings.steps, latents=noise,
-        guidance_scale=1.0 if settings.variety else settings.guidance,
+        guidance_scale=guidance[0],
         generator=[torch.Generator().manual_seed(seed) for seed in seeds], output_type="latent",
         callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"]).images
     return pixels_from_latents(base, latents, stereo=mel.stereo)
+
+
+def _guidance(scheduler: Any, settings: GenerateSettings | MorphSettings) -> list[float]:
+    """The guidance of each step; 1, which is none, where `variety` leaves it alone, and a part of it on the edge."""
+    scheduler.set_timesteps(settings.steps)
+    timesteps = [*map(float, scheduler.timesteps), 0.0]
+    begins = (1 - settings.variety) * scheduler.config.num_train_timesteps
+    shares = [min(1.0, max(0.0, (begins - after) / max(before - after, 1e-6)))
+              for before, after in itertools.pairwise(timesteps)]
+    return [1 + (settings.guidance - 1) * share for share in shares]

@@ -62,7 +62,7 @@ def _material(plan: Plan) -> str:
 hands the base on must have the right to."""
     return f"""Nothing but arithmetic: {plan.clips_per_role * len(plan.roles)} sounds from the studio's own drum
 synthesiser, with captions made from the parameters that made the sounds. No recording and no other model had a part
-in it.
+in it; where the synthesiser's ranges lie was set by measuring real drums.
 
 Roles: {", ".join(plan.roles)}."""
 

@@ -28,12 +28,17 @@ def build(roles: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 4, roles))
 
 
-def classifier(work: Path, plan: Plan, steps: int = 3000, *, report: Report = silent) -> nn.Module:
-    """The classifier of this work folder's material, trained at the first call and kept as `judge.pt`."""
-    torch.manual_seed(plan.seed)
+def classifier(work: Path, plan: Plan, steps: int = 3000, *, another: int = 0, report: Report = silent) -> nn.Module:
+    """The classifier of this work folder's material, trained at the first call and kept as `judge.pt`.
+
+    another : 1, 2 … is one that began elsewhere, kept beside it. They agree on the synthesiser's sounds; of real drums
+    one hears a tenth more than the next.
+    """
+    seed = plan.seed + another
+    torch.manual_seed(seed)
     budget = Budget(0, steps, 2e-3, 0.02, 50, 1.0)
     course = Course("judge", nn.ModuleDict(dict(judge=build(len(plan.roles)))), budget, dict(roles=plan.roles),
-                    seed=plan.seed, device=plan.device, precision=plan.mixed_precision)
+                    seed=seed, device=plan.device, precision=plan.mixed_precision)
     course.longest_memory = 0.99
     learned = material.load(work / "material", "train", plan)
 
@@ -42,7 +47,7 @@ def classifier(work: Path, plan: Plan, steps: int = 3000, *, report: Report = si
         guess = course.models["judge"](elsewhere(seen(learned.pixels[clips]), course.dice).to(course.device))
         return nn.functional.cross_entropy(guess, learned.roles[clips].to(course.device))
 
-    course.run(loss_of, work / "judge.pt", report=report)
+    course.run(loss_of, work / f"judge{another or ''}.pt", report=report)
     return course.models["judge"]
 
 
@@ -64,10 +69,15 @@ def elsewhere(pictures: Tensor, dice: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
+def likelihoods(model: nn.Module, pixels: Tensor) -> Tensor:
+    """(n, roles) how sure the classifier is of each role, 1 in all, of pictures (n, n_mels, n_frames) uint8."""
+    device = next(model.parameters()).device
+    return torch.cat([model(seen(part).to(device)).softmax(1).cpu() for part in pixels.split(64)])
+
+
 def guesses(model: nn.Module, pixels: Tensor) -> Tensor:
     """(n,) role indices that the classifier reads in pictures (n, n_mels, n_frames) uint8."""
-    device = next(model.parameters()).device
-    return torch.cat([model(seen(part).to(device)).argmax(1).cpu() for part in pixels.split(64)])
+    return likelihoods(model, pixels).argmax(1)
 
 
 def draw(base: models.Base, prompt: str, count: int, **settings: Any) -> Tensor:

@@ -114,7 +114,7 @@ def ambience(draws: Draws, waveforms: Tensor, amount: Tensor) -> Tensor:
     amount : (count,) gain.
     """
     draws = draws.brief(0.9)
-    low, high = draws.log(0.05, 0.22), draws.log(0.012, 0.07)
+    low, high = draws.log(0.05, 0.28), draws.log(0.012, 0.14)
     log_hz = coarse_log_hz(draws.device)[None]
     tilt = torch.exp(-draws.uniform(0, 0.6)[:, None] * (log_hz - math.log(300)).clamp_min(0))
     ripple = torch.exp(draws.log(0.1, 1)[:, None] * draws.normal(log_hz.shape[1]))
@@ -165,7 +165,7 @@ def finish(draws: Draws, waveforms: Tensor, roomy: float) -> tuple[Tensor, dict[
     sound = some(driven > 0, drive, draws, sound, driven)
     crushed = draws.chance(0.08)
     sound = some(crushed, crush, draws, sound, draws.uniform(4, 9).floor(), draws.uniform(1, 9).long())
-    end = ends(sound, draws.sample_rate, draws.uniform(26, 110))
+    end = ends(sound, draws.sample_rate, draws.uniform(20, 110))
     drift = draws.sometimes(0.15, 0.003, 0.03)
     sound = some(drift > 0, rumble, draws, sound, drift)
     amount = draws.log(0.0005, 0.015) * draws.chance(0.15)

@@ -39,7 +39,7 @@ def squares(draws: Draws, time: Tensor) -> Tensor:
 
 def plate(draws: Draws, low_hz: Tensor, high_hz: Tensor, slow: Tensor, quick: Tensor, count: int = 64) -> Tensor:
     """(count, samples) dense inharmonic partials of a metal plate, low ones ring `slow`, high ones `quick` seconds."""
-    share = draws.uniform(0, 1, count) ** 0.8
+    share = draws.uniform(0, 1, count) ** 0.65
     tones = low_hz[:, None] * (high_hz / low_hz)[:, None] ** share
     times = slow[:, None] ** (1 - share) * quick[:, None] ** share * draws.log(0.4, 1.6, count)
     gains = draws.log(0.1, 1, count)
@@ -64,17 +64,17 @@ def _hat(draws: Draws, time_range: tuple[float, float]) -> tuple[Tensor, dict[st
     style = draws.pick((0.42, 0.28, 0.3))  # plates, analogue squares, electronic noise
     time = draws.log(*time_range)
     low = draws.by(style, (250, 900), (4000, 9000), (900, 6000))
-    high = draws.by(style, (12000, 21000), (14000, 21000), (3500, 20000))
+    high = draws.by(style, (15000, 50000), (17000, 50000), (9000, 50000))  # many have all that a sampler keeps
     shape = draws.log(0.75, 2.6)  # over 1: holds, then falls, as real hats do when the pair closes
     ring = time * 1.3 * shape
     times = (ring * draws.log(0.7, 1.5), ring * draws.log(0.7, 1.2))
-    analogue, share = style == 1, column(draws.even(style, (0, 0.6), (0, 0.3), (0.3, 1)))
+    analogue, share = style == 1, column(draws.even(style, (0.1, 0.9), (0, 0.3), (0.3, 1)))
     metal_level = column(draws.even(style, (0.3, 1), (0, 0), (0, 0.4)))
-    sound = partly(~analogue, draws, plate, low, draws.log(15000, 20000), times[0], times[1])
+    sound = partly(~analogue, draws, plate, low, draws.log(16000, 22000), times[0], times[1])
     sound = sound * metal_level + partly(analogue, draws, squares, ring) * column(draws.uniform(1.8, 3))
     hiss = plate_noise(draws, band(low.clamp_min(600), high), times, 2)
     sound.addcmul_(hiss, share)
-    floor = draws.by(style, (400, 14000), (5000, 17000), (1500, 9000))  # where the sound begins, from below
+    floor = draws.by(style, (400, 10000), (5000, 13000), (2500, 11000))  # where the sound begins, from below
     sound = level(colour(draws, sound, floor, torch.maximum(high, floor * 1.5), 2.5))
     bend = power_of_time(draws, ring * draws.log(1, 2), shape)
     sound *= torch.exp(-(bend * column(shape > 1)).clamp_max_(5))
@@ -87,19 +87,21 @@ def _hat(draws: Draws, time_range: tuple[float, float]) -> tuple[Tensor, dict[st
         "metallic": analogue | (metal_level > 1.5 * share)[:, 0],
         "noisy": share[:, 0] > 0.75,
     }
-    return _struck(draws, sound, style, time), traits
+    return _struck(draws, sound, style, ring), traits
 
 
-def _struck(draws: Draws, sound: Tensor, style: Tensor, time: Tensor) -> Tensor:
+def _struck(draws: Draws, sound: Tensor, style: Tensor, ring: Tensor) -> Tensor:
     """What the stick adds to a hat: the bowl's low partials, a hard start, a tick."""
-    short = draws.brief(0.35)
-    bowl_hz = draws.log(380, 1100)[:, None] * draws.log(0.8, 2.2, 5)
-    times = (time * 0.8).clamp_max(0.06)[:, None] * draws.log(0.5, 1.6, 5)
+    short = draws.brief(0.8)
+    bowl_hz = draws.log(250, 900)[:, None] * draws.log(0.8, 2.2, 5)
+    times = (ring * 0.6)[:, None] * draws.log(0.4, 1.6, 5)
     bowl = modes(short, bowl_hz, times, draws.log(0.2, 1, 5), draws.uniform(0, TAU, 5))
-    add(sound, level(bowl) * column(draws.even(style, (0, 0.5), (0, 0), (0, 0.1)) * draws.uniform(0, 1)))
-    swing = column(draws.uniform(0, 0.9) * draws.chance(0.6))
+    add(sound, level(bowl) * column(draws.even(style, (0, 0.8), (0, 0), (0, 0.1)) * draws.uniform(0, 1) ** 1.5))
+    swing = column(draws.uniform(0, 0.8) * draws.chance(0.4))
     sound = sound * (1 - swing + swing * decay(draws, draws.log(0.004, 0.025)))  # a hard start, a quiet rest
     sound = sound * rise(draws, draws.sometimes(0.4, 0.001, 0.005))
+    thump = puff(draws, draws.log(30, 100), draws.log(120, 500), draws.log(0.01, 0.08), 2)  # the stand, or a cable
+    add(sound, thump * column(draws.by(style, (0.002, 0.06), (0.001, 0.02), (0.001, 0.02))))
     tick = stick(draws, draws.log(380, 3500), draws.log(0.001, 0.01))
     return add(sound, tick * column(draws.even(style, (0.02, 0.45), (0, 0.1), (0, 0.4))))
 
@@ -111,7 +113,7 @@ def closed_hat(draws: Draws) -> Voice:
 
 def open_hat(draws: Draws) -> Voice:
     """Open hats; some are choked at the end."""
-    sound, traits = _hat(draws, (0.06, 0.28))
+    sound, traits = _hat(draws, (0.08, 0.5))
     stop = draws.uniform(0.25, 0.6)
     choked = draws.chance(0.2) * 1000.0  # the others stop long after the clip
     return Voice(sound * torch.sigmoid((column(stop + 1000 - choked) - draws.time) / column(draws.log(0.006, 0.03))),
@@ -163,8 +165,9 @@ def crash(draws: Draws) -> Voice:
     sound.addcmul_(hiss, (1 - share) * column(draws.even(style, (0.4, 1), (0.2, 1))))
     sound += partly(style == 1, draws, squares, times[1]) * column(draws.uniform(0.5, 3))
     floor = draws.by(style, (120, 2000), (2500, 9000))
-    sound = level(colour(draws, sound, floor, draws.by(style, (900, 21000), (7000, 21000)), 1.8))
-    sound *= 1 - column(draws.uniform(0, 0.7)) * decay(draws, draws.log(0.004, 0.03))  # the bloom
+    sound = level(colour(draws, sound, floor, draws.by(style, (1500, 30000), (7000, 30000)), 1.8))
+    sound *= 1 - column(draws.uniform(0, 0.6)) * decay(draws, draws.log(0.004, 0.03))  # the bloom
+    sound *= 1 + column(draws.sometimes(0.7, 0.2, 4)) * decay(draws, draws.log(0.02, 0.15))  # loud, then a quieter wash
     struck = column(style == 0)
     burst = puff(draws, draws.log(300, 2500), draws.log(6000, 18000), draws.log(0.008, 0.06)) * 0.3
     add(sound, burst * column(draws.uniform(0, 1)) * struck)

@@ -47,5 +47,5 @@ def tambourine(draws: Draws) -> Voice:
     sound = ring * share + hits * rattle * (1 - share) * 2
     short = draws.brief(0.4)
     thump = modes(short, draws.log(150, 500, 3), draws.log(0.01, 0.05, 3), draws.log(0.05, 0.4, 3))
-    add(sound, thump * column(draws.sometimes(0.4, 0.1, 0.8)))
+    add(sound, thump * column(draws.sometimes(0.3, 0.05, 0.4)))
     return Voice(sound, {"acoustic": time > 0, "metallic": share[:, 0] > 0.3})

@@ -67,15 +67,15 @@ def kick(draws: Draws) -> Voice:
     drop = draws.by(style, (0.05, 1.2), (0.1, 1.2), (1.2, 5), (2, 9))
     u = glide(draws, drop, draws.by(style, (0.008, 0.05), (0.005, 0.025), (0.012, 0.045), (0.01, 0.06)))
     u = u + glide(draws, draws.sometimes(0.5, 0.1, 0.5), draws.log(0.05, 0.2)) - draws.time
-    time = draws.by(style, (0.03, 0.18), (0.03, 0.22), (0.05, 0.18), (0.03, 0.14))
+    time = draws.by(style, (0.018, 0.12), (0.025, 0.2), (0.035, 0.14), (0.025, 0.13))
     shape = draws.by(style, (0.7, 1.6), (0.9, 1.2), (1, 2), (1, 4))
     fall = power_of_time(draws, time * shape.sqrt() * 1.3, shape)
     sound = torch.sin(TAU * pitch[:, None] * u + column(draws.uniform(0, 1.5))) * fall.clamp_max_(30).neg_().exp_()
     skin_level = draws.even(style, (0, 0.8), (0, 0.03), (0, 0.08), (0, 0.3)) * draws.uniform(0, 1)
     add(sound, membrane(draws, pitch, time, draws.uniform(0.4, 1.2), u) * column(skin_level))
-    click_level = draws.even(style, (0, 0.6), (0, 0.2), (0.02, 0.5), (0, 0.5)) * draws.uniform(0, 1) ** 2.5
+    click_level = draws.even(style, (0.05, 0.9), (0, 0.25), (0.03, 0.6), (0, 0.6)) * draws.uniform(0, 1) ** 2
     add(sound, stick(draws, draws.log(350, 4500), draws.log(0.0008, 0.007)) * column(click_level))
-    air = puff(draws, draws.log(60, 250), draws.log(500, 5000), draws.log(0.015, 0.09), 2)
+    air = puff(draws, draws.log(60, 250), draws.log(800, 9000), draws.log(0.015, 0.09), 2)
     add(sound, air * column(draws.even(style, (0, 0.12), (0, 0.004), (0, 0.02), (0, 0.08)) * draws.uniform(0, 1) ** 2))
     drive = draws.by(style, (0.3, 1.2), (0.3, 2), (0.5, 3), (1, 12))
     sound = torch.tanh(sound * drive[:, None]) / torch.tanh(drive)[:, None]
@@ -111,12 +111,12 @@ def _tom(draws: Draws, low_hz: float, high_hz: float) -> Voice:
     u = glide(draws, drop, draws.by(style, (0.015, 0.12), (0.008, 0.05), (0.03, 0.12)))
     time = draws.by(style, (0.07, 0.45), (0.02, 0.16), (0.05, 0.3)) * (110 / pitch) ** 0.3
     sound = torch.sin(TAU * pitch[:, None] * u + column(draws.uniform(0, 1))) * decay(draws, time)
-    skin = membrane(draws, pitch, time * draws.log(0.3, 1), draws.uniform(0.2, 1), u)
-    add(sound, skin * column(draws.even(style, (0.2, 1.3), (0, 0.15), (0, 0.3))))
-    click_level = draws.even(style, (0.05, 0.7), (0, 0.15), (0, 0.5)) * draws.uniform(0.1, 1)
+    skin = membrane(draws, pitch, time * draws.log(0.3, 1.2), draws.uniform(0, 0.9), u)
+    add(sound, skin * column(draws.even(style, (0.2, 1.5), (0, 0.2), (0, 0.4))))
+    click_level = draws.even(style, (0.1, 1), (0, 0.25), (0, 0.6)) * draws.uniform(0.1, 1)
     add(sound, stick(draws, draws.log(500, 4500), draws.log(0.001, 0.008)) * column(click_level))
-    air = puff(draws, draws.log(100, 500), draws.log(800, 7000), time * draws.log(0.15, 0.6), 2)
-    add(sound, air * column(draws.even(style, (0.003, 0.1), (0.003, 0.12), (0, 0.25)) * draws.uniform(0, 1)))
+    air = puff(draws, draws.log(100, 500), draws.log(1500, 12000), time * draws.log(0.15, 0.7), 2)
+    add(sound, air * column(draws.even(style, (0.003, 0.2), (0.003, 0.15), (0, 0.3)) * draws.uniform(0, 1)))
     draws = draws.brief(0.8)
     shell = modes(draws, pitch[:, None] * draws.log(1.4, 3.2, 3), draws.log(0.02, 0.12, 3), draws.log(0.02, 0.3, 3))
     add(sound, shell * column(style == 0))
