@@ -192,6 +192,16 @@ def test_driven_clips_are_called_distorted_and_hold_more_overtones() -> None:
     assert above[words["clean"]].median() < above[neither].median() < above[words["distorted"]].median()
 
 
+@pytest.mark.parametrize("role", ["low tom", "high tom", "conga", "bass"])
+def test_clean_clips_are_nearly_one_tone_and_distorted_ones_are_not(role: str) -> None:
+    words, waveforms, pitch_hz = judged(role, 120)
+    spectrum = torch.fft.rfft(waveforms[:, 1103:8820]).abs().square()
+    hz = torch.fft.rfftfreq(7717, 1 / RATE)
+    above = (spectrum * (hz[None] > 1.7 * pitch_hz[:, None])).sum(1) / spectrum.sum(1)
+    assert words["distorted"].sum() >= 3 and words["clean"].sum() >= 3
+    assert above[words["distorted"]].median() > 2 * above[words["clean"]].median()
+
+
 def test_one_adjective_is_said_more_often_than_several() -> None:
     rng = random.Random(4)
     caption = Caption("kick", ("kick",), ("deep", "punchy", "dry", "long"))

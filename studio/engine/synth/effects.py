@@ -165,7 +165,7 @@ def finish(draws: Draws, waveforms: Tensor, roomy: float) -> tuple[Tensor, dict[
     sound = some(driven > 0, drive, draws, sound, driven)
     crushed = draws.chance(0.08)
     sound = some(crushed, crush, draws, sound, draws.uniform(4, 9).floor(), draws.uniform(1, 9).long())
-    end = ends(sound, draws.sample_rate, draws.uniform(20, 110))
+    end = ends(sound, draws.sample_rate, draws.uniform(12, 110))
     drift = draws.sometimes(0.15, 0.003, 0.03)
     sound = some(drift > 0, rumble, draws, sound, drift)
     amount = draws.log(0.0005, 0.015) * draws.chance(0.15)

@@ -96,12 +96,12 @@ def _struck(draws: Draws, sound: Tensor, style: Tensor, ring: Tensor) -> Tensor:
     bowl_hz = draws.log(250, 900)[:, None] * draws.log(0.8, 2.2, 5)
     times = (ring * 0.6)[:, None] * draws.log(0.4, 1.6, 5)
     bowl = modes(short, bowl_hz, times, draws.log(0.2, 1, 5), draws.uniform(0, TAU, 5))
-    add(sound, level(bowl) * column(draws.even(style, (0, 0.8), (0, 0), (0, 0.1)) * draws.uniform(0, 1) ** 1.5))
+    add(sound, level(bowl) * column(draws.even(style, (0, 0.6), (0, 0), (0, 0.1)) * draws.uniform(0, 1) ** 1.5))
     swing = column(draws.uniform(0, 0.8) * draws.chance(0.4))
     sound = sound * (1 - swing + swing * decay(draws, draws.log(0.004, 0.025)))  # a hard start, a quiet rest
     sound = sound * rise(draws, draws.sometimes(0.4, 0.001, 0.005))
     thump = puff(draws, draws.log(30, 100), draws.log(120, 500), draws.log(0.01, 0.08), 2)  # the stand, or a cable
-    add(sound, thump * column(draws.by(style, (0.002, 0.06), (0.001, 0.02), (0.001, 0.02))))
+    add(sound, thump * column(draws.by(style, (0.002, 0.04), (0.001, 0.02), (0.001, 0.02))))
     tick = stick(draws, draws.log(380, 3500), draws.log(0.001, 0.01))
     return add(sound, tick * column(draws.even(style, (0.02, 0.45), (0, 0.1), (0, 0.4))))
 
@@ -169,6 +169,9 @@ def crash(draws: Draws) -> Voice:
     sound *= 1 - column(draws.uniform(0, 0.6)) * decay(draws, draws.log(0.004, 0.03))  # the bloom
     sound *= 1 + column(draws.sometimes(0.7, 0.2, 4)) * decay(draws, draws.log(0.02, 0.15))  # loud, then a quieter wash
     struck = column(style == 0)
+    bowl_hz = draws.log(200, 900)[:, None] * draws.log(0.8, 2.5, 6)  # a soft stroke wakes little else
+    bowl = modes(draws, bowl_hz, draws.log(0.3, 1.5, 6), draws.log(0.1, 1, 6), draws.uniform(0, TAU, 6))
+    add(sound, level(bowl) * column(draws.sometimes(0.3, 0.05, 0.7)) * struck)
     burst = puff(draws, draws.log(300, 2500), draws.log(6000, 18000), draws.log(0.008, 0.06)) * 0.3
     add(sound, burst * column(draws.uniform(0, 1)) * struck)
     tick = stick(draws, draws.log(400, 2500), draws.log(0.001, 0.008))

@@ -19,7 +19,7 @@ def _grains(draws: Draws, count: int, span: Tensor, tail: Tensor) -> Tensor:
 
 def shaker(draws: Draws) -> Voice:
     """Shakers, maracas and cabasas: grains of high noise that swell and fall."""
-    low = draws.log(2200, 7500)
+    low = draws.log(2800, 7500)
     hiss = noise(draws, low, torch.maximum(draws.log(6500, 19000), low * 1.5), 3)
     swell = draws.log(0.018, 0.08)
     after = (draws.time[None] - swell[:, None]).clamp_min_(0)

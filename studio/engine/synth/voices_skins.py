@@ -8,12 +8,14 @@ from torch import Tensor
 from studio.engine.synth.arithmetic import (
     TAU,
     add,
+    band,
     column,
     decay,
     glide,
     level,
     modes,
     noise,
+    plate_noise,
     power_of_time,
     rise,
     warp,
@@ -63,7 +65,7 @@ def puff(draws: Draws, low_hz: Tensor, high_hz: Tensor, time: Tensor, order: flo
 def kick(draws: Draws) -> Voice:
     """Acoustic, 808, 909 and hard kicks."""
     style = draws.pick((0.4, 0.18, 0.18, 0.24))
-    pitch = draws.by(style, (36, 66), (42, 68), (40, 64), (36, 66))
+    pitch = draws.by(style, (36, 72), (42, 68), (40, 64), (36, 66))
     drop = draws.by(style, (0.05, 1.2), (0.1, 1.2), (1.2, 5), (2, 9))
     u = glide(draws, drop, draws.by(style, (0.008, 0.05), (0.005, 0.025), (0.012, 0.045), (0.01, 0.06)))
     u = u + glide(draws, draws.sometimes(0.5, 0.1, 0.5), draws.log(0.05, 0.2)) - draws.time
@@ -75,8 +77,9 @@ def kick(draws: Draws) -> Voice:
     add(sound, membrane(draws, pitch, time, draws.uniform(0.4, 1.2), u) * column(skin_level))
     click_level = draws.even(style, (0.05, 0.9), (0, 0.25), (0.03, 0.6), (0, 0.6)) * draws.uniform(0, 1) ** 2
     add(sound, stick(draws, draws.log(350, 4500), draws.log(0.0008, 0.007)) * column(click_level))
-    air = puff(draws, draws.log(60, 250), draws.log(800, 9000), draws.log(0.015, 0.09), 2)
-    add(sound, air * column(draws.even(style, (0, 0.12), (0, 0.004), (0, 0.02), (0, 0.08)) * draws.uniform(0, 1) ** 2))
+    tone, dies = band(draws.log(60, 250), draws.log(800, 12000), 2), draws.log(0.015, 0.12)
+    air = plate_noise(draws.brief(0.9), tone, (dies, dies * draws.log(0.3, 1)), 2)  # the other head, the room
+    add(sound, air * column(draws.even(style, (0, 0.15), (0, 0.004), (0, 0.02), (0, 0.08)) * draws.uniform(0, 1) ** 2))
     drive = draws.by(style, (0.3, 1.2), (0.3, 2), (0.5, 3), (1, 12))
     sound = torch.tanh(sound * drive[:, None]) / torch.tanh(drive)[:, None]
     traits = {"acoustic": style == 0, "808": style == 1, "909": style == 2, "hard": (style == 3) & (drive > 2.5)}
@@ -109,14 +112,15 @@ def _tom(draws: Draws, low_hz: float, high_hz: float) -> Voice:
     pitch = draws.log(low_hz, high_hz)
     drop = draws.by(style, (0.02, 0.35), (0.1, 0.6), (0.3, 2))
     u = glide(draws, drop, draws.by(style, (0.015, 0.12), (0.008, 0.05), (0.03, 0.12)))
-    time = draws.by(style, (0.07, 0.45), (0.02, 0.16), (0.05, 0.3)) * (110 / pitch) ** 0.3
+    time = draws.by(style, (0.07, 0.75), (0.02, 0.16), (0.05, 0.3)) * (110 / pitch) ** 0.3
     sound = torch.sin(TAU * pitch[:, None] * u + column(draws.uniform(0, 1))) * decay(draws, time)
     skin = membrane(draws, pitch, time * draws.log(0.3, 1.2), draws.uniform(0, 0.9), u)
     add(sound, skin * column(draws.even(style, (0.2, 1.5), (0, 0.2), (0, 0.4))))
     click_level = draws.even(style, (0.1, 1), (0, 0.25), (0, 0.6)) * draws.uniform(0.1, 1)
     add(sound, stick(draws, draws.log(500, 4500), draws.log(0.001, 0.008)) * column(click_level))
-    air = puff(draws, draws.log(100, 500), draws.log(1500, 12000), time * draws.log(0.15, 0.7), 2)
-    add(sound, air * column(draws.even(style, (0.003, 0.2), (0.003, 0.15), (0, 0.3)) * draws.uniform(0, 1)))
+    tone, dies = band(draws.log(60, 400), draws.log(1500, 16000), 2), draws.log(0.2, 1)
+    air = plate_noise(draws, tone, (time * dies, time * dies * draws.log(0.1, 0.6)), 2)  # the other head, the room
+    add(sound, air * column(draws.even(style, (0.003, 0.3), (0.003, 0.15), (0, 0.3)) * draws.uniform(0, 1)))
     draws = draws.brief(0.8)
     shell = modes(draws, pitch[:, None] * draws.log(1.4, 3.2, 3), draws.log(0.02, 0.12, 3), draws.log(0.02, 0.3, 3))
     add(sound, shell * column(style == 0))
@@ -126,7 +130,7 @@ def _tom(draws: Draws, low_hz: float, high_hz: float) -> Voice:
 
 def low_tom(draws: Draws) -> Voice:
     """Floor toms and 808 low toms."""
-    return _tom(draws, 70, 99)
+    return _tom(draws, 74, 99)
 
 
 def mid_tom(draws: Draws) -> Voice:

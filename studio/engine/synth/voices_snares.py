@@ -24,19 +24,19 @@ from studio.engine.synth.voices_skins import Voice, membrane, puff, stick
 def snare(draws: Draws) -> Voice:
     """Acoustic, 808, 909 and hard electronic snares: skin, wires, crack."""
     style = draws.pick((0.42, 0.18, 0.18, 0.22))
-    pitch = draws.by(style, (140, 270), (160, 260), (150, 240), (140, 340))
-    drop = draws.by(style, (0.01, 0.25), (0.01, 0.2), (0.3, 1.2), (0.1, 1.5))
-    u = glide(draws, drop, draws.log(0.006, 0.03))
-    time = draws.by(style, (0.015, 0.09), (0.012, 0.05), (0.015, 0.06), (0.012, 0.08))
+    pitch = draws.by(style, (140, 270), (160, 260), (140, 240), (110, 340))
+    drop = draws.by(style, (0.01, 0.25), (0.01, 0.2), (0.3, 2), (0.1, 4))
+    u = glide(draws, drop, draws.log(0.006, 0.035))
+    time = draws.by(style, (0.015, 0.09), (0.012, 0.05), (0.015, 0.08), (0.012, 0.12))
     sound = torch.sin(TAU * pitch[:, None] * u + column(draws.uniform(0, 1.5))) * decay(draws, time)
     second = pitch * draws.by(style, (1.5, 1.9), (1.7, 2.1), (1.4, 2), (1.3, 2.2))
     short = draws.brief(0.7)
     add(sound, modes(short, second[:, None], (time * draws.log(0.3, 1))[:, None], draws.log(0.1, 0.7, 1)))
     skin = membrane(draws, pitch, time * draws.log(0.5, 2.5), draws.uniform(0, 0.7), u)
     add(sound, skin * column(draws.even(style, (0.2, 1.5), (0, 0.1), (0, 0.4), (0, 0.8))))
-    wire_level = draws.by(style, (0.1, 1.6), (0.05, 0.6), (0.12, 0.9), (0.1, 1.6))
+    wire_level = draws.by(style, (0.1, 1.6), (0.05, 0.6), (0.06, 0.9), (0.06, 1.6))
     add(sound, _wires(draws, style) * column(wire_level))
-    crack_level = draws.even(style, (0.1, 1), (0, 0.4), (0.1, 0.7), (0, 0.9)) * draws.uniform(0.1, 1)
+    crack_level = draws.even(style, (0, 1), (0, 0.4), (0.1, 0.7), (0, 0.9)) * draws.uniform(0, 1)
     add(sound, stick(draws, draws.log(900, 5000), draws.log(0.001, 0.006)) * column(crack_level))
     traits = {
         "acoustic": style == 0,
@@ -52,14 +52,14 @@ def _wires(draws: Draws, style: Tensor) -> Tensor:
     """(count, samples) snare wires: two noise bands, the high one quicker, late onset, a rattle that thins out."""
     low = draws.by(style, (250, 2500), (600, 4000), (400, 2500), (250, 2500))
     high = draws.by(style, (4000, 16000), (6000, 18000), (6000, 16000), (4000, 16000))
-    length = draws.by(style, (0.018, 0.13), (0.012, 0.07), (0.025, 0.1), (0.015, 0.14))
+    length = draws.by(style, (0.018, 0.13), (0.012, 0.08), (0.025, 0.16), (0.015, 0.18))
     shape = draws.by(style, (0.8, 1.6), (0.8, 1.2), (0.9, 1.6), (0.8, 3))  # over 1: gated, it holds and then falls
     fall = power_of_time(draws, length * shape.sqrt(), shape).clamp_max_(30).neg_().exp_()
     main = noise(draws, low, high, 2.5) * fall
     grit = noise(draws, low * 0.6, low * draws.log(1.5, 4), 2.5) * decay(draws, length * draws.log(0.6, 2))
     main.addcmul_(grit, column(draws.uniform(0, 0.8)))
     rattle = torch.sin(TAU * draws.log(60, 400)[:, None] * draws.time + column(draws.uniform(0, TAU)))
-    late = rise(draws, draws.sometimes(0.6, 0.0005, 0.006))
+    late = rise(draws, draws.sometimes(0.6, 0.0005, 0.012))
     return main * (1 + column(draws.uniform(0, 0.8)) * rattle) * late
 
 
@@ -76,7 +76,7 @@ def clap(draws: Draws) -> Voice:
     """Machine claps, hand claps of few and many, and amplified claps: bursts, then a tail."""
     style = draws.pick((0.4, 0.3, 0.3))  # analogue, hands, electronic
     bursts = 6
-    gap = draws.by(style, (0.008, 0.014), (0.004, 0.016), (0.006, 0.018))
+    gap = draws.by(style, (0.008, 0.014), (0.004, 0.022), (0.006, 0.03))
     starts = torch.cumsum(gap[:, None] * draws.log(0.6, 1.5, bursts), 1)
     starts = starts - starts[:, :1]
     last = draws.pick((0.05, 0.15, 0.25, 0.25, 0.2, 0.1))
@@ -86,9 +86,9 @@ def clap(draws: Draws) -> Voice:
     centre = draws.by(style, (700, 1500), (800, 2400), (800, 3000))
     hiss = noise(draws, centre / draws.log(1.1, 3.5), centre * draws.log(1.1, 3), 4)
     top = noise(draws, centre * 1.5, draws.log(5000, 20000), 2)
-    hiss.addcmul_(top, column(draws.even(style, (0.05, 0.4), (0.1, 0.6), (0.1, 0.7))))
+    hiss.addcmul_(top, column(draws.even(style, (0.05, 0.5), (0.1, 1), (0.1, 1.2))))
     burst = strikes(draws, starts, gains, draws.log(0.002, 0.009))
-    tail_time = draws.by(style, (0.016, 0.06), (0.007, 0.04), (0.012, 0.07))
+    tail_time = draws.by(style, (0.016, 0.07), (0.007, 0.05), (0.012, 0.1))
     since = draws.time[None] - end
     tail = falling(since.clamp_min(0), tail_time[:, None]).mul_(since >= 0)
     sound = hiss * burst.addcmul_(tail, column(draws.even(style, (0.3, 1), (0.05, 0.5), (0.1, 1)))) / 3
@@ -115,8 +115,8 @@ def rim(draws: Draws) -> Voice:
     sound.addcmul_(shell, column(draws.even(style, (0.2, 1.2), (0, 0.1))))
     speck = puff(draws, draws.log(900, 3000), draws.log(5000, 14000), draws.log(0.001, 0.018))
     add(sound, speck * column(draws.uniform(0.02, 0.5)))
-    wires = puff(draws, draws.log(900, 3000), draws.log(4000, 10000), draws.log(0.02, 0.08))
-    add(sound, wires * column(draws.even(style, (0.001, 0.12), (0, 0.002))))
+    wires = puff(draws, draws.log(900, 3000), draws.log(4000, 10000), draws.log(0.015, 0.05))
+    add(sound, wires * column(draws.even(style, (0.001, 0.06), (0, 0.002))))
     return Voice(sound, {"acoustic": style == 0, "analog": style == 1}, pitch)
 
 

@@ -58,7 +58,7 @@ def bass(draws: Draws) -> Voice:
 def pluck(draws: Draws) -> Voice:
     """Plucked strings, mallets, bells and FM keys: upper partials fade first."""
     style = draws.pick((0.5, 0.25, 0.25))  # string, mallet, bell
-    pitch = 98 * 2 ** (draws.uniform(0, 40).floor() / 12)
+    pitch = 130.8 * 2 ** (draws.uniform(0, 36).floor() / 12)
     number = torch.arange(1, 31, device=draws.device, dtype=torch.float32)[None].expand(draws.count, -1)
     stretch = (1 + draws.log(1e-5, 6e-4)[:, None] * number**2).sqrt()
     point = draws.uniform(0.05, 0.5)[:, None]  # where the string is plucked, as a part of its length
@@ -80,7 +80,7 @@ def pluck(draws: Draws) -> Voice:
 def stab(draws: Draws) -> Voice:
     """Chord stabs: three or four detuned voices through a closing filter."""
     chords = torch.tensor(CHORDS, device=draws.device)[draws.pick((2, 1, 2, 1, 1, 1, 1))]
-    root = 98 * 2 ** (draws.uniform(0, 22).floor() / 12)
+    root = 130.8 * 2 ** (draws.uniform(0, 19).floor() / 12)
     notes = root[:, None] * 2 ** (chords / 12)
     notes = torch.cat((notes, notes * (1 + column(draws.sometimes(0.7, 0.001, 0.012)))), 1)  # (count, 8)
     number = torch.arange(1, 17, device=draws.device, dtype=torch.float32)
@@ -88,7 +88,7 @@ def stab(draws: Draws) -> Voice:
         number[None], draws.log(1.2, 30), draws.uniform(1, 4)
     )
     voices = draws.log(0.4, 1, 8)
-    time = draws.log(0.05, 0.6)
+    time = draws.log(0.09, 0.6)
     times = time[:, None] / (1 + draws.log(0.02, 0.6)[:, None] * (number[None] - 1))
     tones = (notes[:, :, None] * number).flatten(1)
     sound = modes(
@@ -106,7 +106,7 @@ def stab(draws: Draws) -> Voice:
 
 def zap(draws: Draws) -> Voice:
     """Zaps, lasers and blips: sweeps, rings and noise with no name in nature."""
-    style = draws.pick((0.57, 0.2, 0.15, 0.08))  # falling, ring, rising, noise
+    style = draws.pick((0.6, 0.2, 0.17, 0.03))  # falling, ring, rising, noise
     low = draws.by(style, (110, 500), (200, 900), (200, 800), (200, 900))
     u = glide(draws, draws.by(style, (6, 50), (0.5, 6), (0.1, 0.5), (2, 20)), draws.log(0.008, 0.09))
     rising = draws.time[None] + draws.time[None] ** 2 * column(draws.log(5, 60))
@@ -117,7 +117,7 @@ def zap(draws: Draws) -> Voice:
     square = torch.tanh(wave * 5)
     wave = torch.where(draws.chance(0.3)[:, None], square, wave)
     hiss = noise(draws, draws.log(300, 3000), draws.log(3500, 15000)) * 0.4
-    share = column(draws.even(style, (0, 0.15), (0, 0.2), (0, 0.15), (0.4, 1)))
+    share = column(draws.even(style, (0, 0.1), (0, 0.12), (0, 0.1), (0.3, 0.7)))
     time = draws.by(style, (0.02, 0.2), (0.03, 0.25), (0.04, 0.2), (0.03, 0.25))
     trill = 1 - column(draws.sometimes(0.25, 0.3, 1)) * (
         0.5 + 0.5 * torch.sin(TAU * draws.log(12, 60)[:, None] * draws.time)

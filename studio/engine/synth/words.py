@@ -59,6 +59,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "fm": ("fm",),
 }
 BOOMY = ("kick", "808", "low tom", "mid tom", "high tom", "bass")
+PURE = (*BOOMY, "conga")
+"""Nearly pure tones where nothing drives them: clean are the purest third of those, distorted the driven ones of the
+richest third of all."""
 SIZZLING = ("closed hat", "open hat", "pedal hat", "ride", "crash", "tambourine", "shaker")
 PLAIN = 0.5
 """Share of wordings that say the plain name of a role in any case; the others say any of its names."""
@@ -105,7 +108,8 @@ def measure(waveforms: Tensor, sample_rate: int) -> dict[str, Tensor]:
 
     length_ms: until the 10 ms level stays 30 dB under the loudest; centroid_hz: mean frequency above 20 Hz weighed
     by the amplitude to the power 1.5; punch: share of the energy in the first 40 ms; click: share of the first 8 ms'
-    energy above 2 kHz; flatness: geometric over arithmetic mean of the power spectrum between 200 Hz and 16 kHz, dB.
+    energy above 2 kHz; flatness: geometric over arithmetic mean of the power spectrum between 200 Hz and 16 kHz, dB;
+    overtones: share of the energy from 25 to 190 ms that lies well above the strongest frequency, dB.
     """
     step = sample_rate // 100
     energy = waveforms[:, : waveforms.shape[1] // step * step].unflatten(1, (-1, step)).square().mean(2)
@@ -121,8 +125,12 @@ def measure(waveforms: Tensor, sample_rate: int) -> dict[str, Tensor]:
     click = (start * (start_hz > 2000)).sum(1) / start.sum(1).clamp_min(1e-9)
     power = power[:, (hz > 200) & (hz < 16000)] + 1e-12
     flatness = 10 * (power.log10().mean(1) - power.mean(1).log10())
+    ringing = torch.fft.rfft(waveforms[:, sample_rate // 40 : sample_rate * 19 // 100]).abs().square()
+    above = torch.arange(ringing.shape[1], device=ringing.device)[None] > 1.4 * ringing.argmax(1, keepdim=True)
+    overtones = 10 * ((ringing * above).sum(1) / ringing.sum(1).clamp_min(1e-9)).clamp_min(1e-9).log10()
     punch = energy[:, :4].sum(1) / energy.sum(1).clamp_min(1e-12)
-    return {"length_ms": length, "centroid_hz": centroid, "punch": punch, "click": click, "flatness": flatness}
+    return {"length_ms": length, "centroid_hz": centroid, "punch": punch, "click": click, "flatness": flatness,
+            "overtones": overtones}
 
 
 def true_words(
@@ -150,6 +158,9 @@ def true_words(
     words["clean"] = words["clean"] & ~words["distorted"]
     if "warmed" in traits:  # by the voice's own drive, before any effect
         words["clean"] = words["clean"] & ~traits["warmed"]
+    if role in PURE:
+        words["clean"] = words["clean"] & (measured["overtones"] < limits["overtones"][0])
+        words["distorted"] = words["distorted"] & (measured["overtones"] > limits["overtones"][1])
     return words
 
 
@@ -161,7 +172,8 @@ def captions(role: str, words: dict[str, Tensor], rng: random.Random) -> tuple[C
     for clip in range(count):
         chosen = []
         for concept, mask in table.items():
-            if mask[clip] and rng.random() < RARELY.get(concept, 1):
+            share = 1 if concept == "clean" and role in PURE else RARELY.get(concept, 1)
+            if mask[clip] and rng.random() < share:
                 chosen.append(rng.choice(_synonyms(role, concept)))
         out.append(Caption(role, NAMES[role], tuple(dict.fromkeys(chosen))))
     return tuple(out)
