@@ -26,7 +26,7 @@ from studio.engine.base import autoencoder, judge, material, obedience
 from studio.engine.base.material import Material
 from studio.engine.base.plan import Plan
 from studio.engine.generation import generate
-from studio.settings import GenerateSettings, PrepareSettings
+from studio.settings import GenerateSettings, PrepareSettings, guidance_of
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / f"bench-base-{Plan().clips_per_role}"  # material of another size there would judge otherwise
@@ -56,8 +56,8 @@ def named(base: models.Base, classifier: torch.nn.Module, held_out: Material, pl
           count: int) -> dict[str, Tensor]:
     """Does a prompt name the drum, and do seeds differ? Returns the pictures of each role."""
     right = judge.guesses(classifier, held_out.pixels) == held_out.roles
-    head(f"Roles: {count} takes each, {DEFAULTS.steps} steps, guidance {DEFAULTS.guidance:g}", "role", "named right",
-         "classifier on material", "spread dB", "of material dB", "ratio", "nearest two dB")
+    head(f"Roles: {count} takes each, {DEFAULTS.steps} steps, guidance {guidance_of(DEFAULTS):g}", "role",
+         "named right", "classifier on material", "spread dB", "of material dB", "ratio", "nearest two dB")
     drawn, sums = {}, torch.zeros(4)
     for number, role in enumerate(plan.roles):
         pixels, mine = judge.draw(base, role, count), held_out.roles == number

@@ -13,7 +13,7 @@ from studio.engine import latents, library, picture
 from studio.engine.generation import generate
 from studio.errors import Cancelled, StudioError
 from studio.knobs import from_dict
-from studio.settings import GenerateSettings, MelSettings
+from studio.settings import GenerateSettings, MelSettings, MorphSettings
 
 
 @pytest.fixture
@@ -80,10 +80,22 @@ def test_a_stop_leaves_within_a_step_and_keeps_what_is_there(settings, tmp_path)
 
 
 def test_a_drawn_seed_is_written_down(settings, tmp_path):
-    drawn = library.with_seed(from_dict(GenerateSettings, vars(settings) | {"seed": -1}))
+    drawn = library.settled(from_dict(GenerateSettings, vars(settings) | {"seed": -1}))
     assert drawn.seed >= 0
     take = next(generate(drawn, tmp_path))
     assert take.seed == drawn.seed
+
+
+def test_guidance_that_is_left_open_is_settled_and_written_down(settings, tmp_path):
+    open_one = from_dict(GenerateSettings, vars(settings) | {"guidance": 0, "count": 1})
+    take = next(generate(open_one, tmp_path))
+    assert take.part("settings")["guidance"] == 4
+    same = next(generate(dataclasses.replace(open_one, guidance=4), tmp_path))
+    assert torch.equal(picture.load(take.picture).pixels, picture.load(same.picture).pixels)
+    asked = [library.settled(dataclasses.replace(open_one, lora=("kit.safetensors",), guidance=guidance)).guidance
+             for guidance in (0, 4)]
+    assert asked == [2, 4]
+    assert library.settled(MorphSettings(lora_end=("kit.safetensors",))).guidance == 2
 
 
 def test_other_seeds_other_sounds_and_negative_prompts_matter(settings, tmp_path):

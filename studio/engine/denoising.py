@@ -7,7 +7,7 @@ from torch import Tensor
 
 from studio.engine.models import Base
 from studio.progress import Progress, Report, silent
-from studio.settings import TransformSettings
+from studio.settings import TransformSettings, guidance_of
 
 
 @torch.no_grad()
@@ -35,14 +35,15 @@ def denoise(base: Base, noise: Tensor, guides: Tensor, settings: TransformSettin
         latents = scheduler.add_noise(original, noise, timesteps[:1])
     takes_dice = "generator" in inspect.signature(scheduler.step).parameters  # "euler a" adds noise on the way
     dice = {"generator": torch.Generator().manual_seed(max(0, settings.seed))} if takes_dice else {}
-    guided = settings.guidance > 1
+    guidance = guidance_of(settings)
+    guided = guidance > 1
     both = guides.repeat_interleave(len(noise), dim=0) if guided else guides[:1].repeat(len(noise), 1, 1)
     for step, timestep in enumerate(timesteps):
         asked = scheduler.scale_model_input(torch.cat([latents, latents]) if guided else latents, timestep)
         predicted = unet(asked, timestep, encoder_hidden_states=both).sample
         if guided:
             positive, negative = predicted.chunk(2)
-            predicted = negative + settings.guidance * (positive - negative)
+            predicted = negative + guidance * (positive - negative)
         latents = scheduler.step(predicted, timestep, latents, **dice).prev_sample
         if original is not None and anew is not None:
             last = step == len(timesteps) - 1

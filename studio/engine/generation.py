@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studio.engine import loras
-from studio.engine.library import Take, keep_sounds, recipe_for, with_seed
+from studio.engine.library import Take, keep_sounds, recipe_for, settled
 from studio.engine.models import as_long_as, check_fits, load_base
 from studio.engine.painting import paint
 from studio.progress import Progress, Report, silent
@@ -18,7 +18,7 @@ def generate(settings: GenerateSettings, folder: Path, *, report: Report = silen
     Sound i has the seed `settings.seed` + i, so each can be made again alone. Raises StudioError for a base or LoRA
     that does not work, and lets `Cancelled` out of `report` through; takes that were yielded stay.
     """
-    settings = with_seed(settings)
+    settings = settled(settings)
     base = load_base(settings.base, settings.device)
     mel = as_long_as(base, loras.use(base, settings.lora) or base.mel, settings.duration)
     check_fits(base, mel)

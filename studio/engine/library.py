@@ -25,7 +25,7 @@ from studio.errors import StudioError
 from studio.files import cure, read_json, reason, slug, write_json
 from studio.knobs import as_dict, from_dict
 from studio.progress import Report, silent
-from studio.settings import MelSettings, PrepareSettings
+from studio.settings import MelSettings, PrepareSettings, guidance_of
 
 ENDS = PrepareSettings(onset_db=-50, tail_db=-70, fade_out_ms=10)  # of a take: where it begins and ends
 SUFFIXES = (".wav", ".png", ".json")  # of a take; the sound moves first, since another program may hold it
@@ -80,9 +80,13 @@ class Take:
         return part if isinstance(part, Mapping) else {}
 
 
-def with_seed(settings: Any) -> Any:
-    """The same settings with a seed drawn where it was -1, so that it is known before the work starts."""
-    return settings if settings.seed >= 0 else dataclasses.replace(settings, seed=secrets.randbelow(2**31 - 10_000))
+def settled(settings: Any) -> Any:
+    """The same settings with what they leave open: a seed where it was -1, guidance where it was 0.
+
+    So both are known before the work starts, and a take tells them.
+    """
+    seed = settings.seed if settings.seed >= 0 else secrets.randbelow(2**31 - 10_000)
+    return dataclasses.replace(settings, seed=seed, guidance=guidance_of(settings))
 
 
 def recipe_for(settings: Any, verb: str, mel: MelSettings) -> dict[str, Any]:

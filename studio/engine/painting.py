@@ -11,7 +11,7 @@ from studio.engine.latents import noise_for, pixels_from_latents
 from studio.engine.models import Base
 from studio.engine.prompts import guides
 from studio.progress import Progress, Report, silent
-from studio.settings import GenerateSettings, MelSettings, MorphSettings
+from studio.settings import GenerateSettings, MelSettings, MorphSettings, guidance_of
 
 
 def paint(base: Base, mel: MelSettings, settings: GenerateSettings, prompts: Sequence[str], seeds: Sequence[int], *,
@@ -64,4 +64,4 @@ def _guidance(scheduler: Any, settings: GenerateSettings | MorphSettings) -> lis
     begins = (1 - settings.variety) * scheduler.config.num_train_timesteps
     shares = [min(1.0, max(0.0, (begins - after) / max(before - after, 1e-6)))
               for before, after in itertools.pairwise(timesteps)]
-    return [1 + (settings.guidance - 1) * share for share in shares]
+    return [1 + (guidance_of(settings) - 1) * share for share in shares]

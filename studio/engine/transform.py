@@ -15,7 +15,7 @@ from torch import Tensor
 from studio.engine import audio, crossfade, denoising, devices, loras, masks, mel as codec, stems
 from studio.engine.colour import coloured_as
 from studio.engine.latents import latents_from_pixels, noise_for, pixels_from_latents
-from studio.engine.library import recipe_for, with_seed
+from studio.engine.library import recipe_for, settled
 from studio.engine.models import Base, check_fits, load_base
 from studio.engine.prompts import guides
 from studio.engine.windows import Window, windows
@@ -42,7 +42,7 @@ def transform(source: Path, target: Path, settings: TransformSettings, *, mask: 
     Raises StudioError for a file, base, LoRA, mask or reference that does not work; a stop (`Cancelled`) writes
     nothing.
     """
-    settings = with_seed(settings)
+    settings = settled(settings)
     waveform, sample_rate = audio.read(source)
     original = waveform if len(waveform) == 2 else audio.to_mono(waveform)[None]
     painted = None if mask is None else masks.read(mask)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from studio.engine import audio, denoising, loras, mel as codec
 from studio.engine.latents import latents_from_pixels, noise_for, pixels_from_latents
-from studio.engine.library import with_seed
+from studio.engine.library import settled
 from studio.engine.models import Base, check_fits, load_base
 from studio.engine.painting import paint_from
 from studio.engine.prompts import guides
@@ -93,7 +93,7 @@ class Way:
 def whole(settings: MorphSettings) -> MorphSettings:
     """The settings with the seed drawn, and with an end where there was none."""
     end = settings.end or settings.start
-    return dataclasses.replace(with_seed(settings), end=end, end_sound=settings.end_sound or settings.start_sound)
+    return dataclasses.replace(settled(settings), end=end, end_sound=settings.end_sound or settings.start_sound)
 
 
 def find(settings: MorphSettings) -> Way:

@@ -49,7 +49,7 @@ def _verbs(studio: Studio) -> list[Any]:
                   lora: str = "") -> list[dict]:
         """A sound made anew. source, mask : uploaded files (gradio_client's handle_file), white = make anew."""
         path = _uploaded(studio, "source", source)
-        settings = engine.library.with_seed(TransformSettings(
+        settings = engine.library.settled(TransformSettings(
             prompt=prompt, negative_prompt=negative_prompt, strength=strength, keep_ms=keep_ms,
             repaint_above_hz=repaint_above_hz, keep_phase=keep_phase, seed=seed, steps=steps, guidance=guidance,
             base=base, lora=_loras(studio, lora)))
@@ -70,7 +70,7 @@ def _verbs(studio: Studio) -> list[Any]:
               negative_prompt: str = "", via: str = "", seed: int = -1, steps: int = TRAVELLED.steps,
               guidance: float = TRAVELLED.guidance, base: str = "embedded", lora: str = "") -> list[dict]:
         """One long track or loop. bars : its length where there is a tempo, 0 takes seconds."""
-        settings = engine.library.with_seed(MorphSettings(
+        settings = engine.library.settled(MorphSettings(
             start=start, end=end, seconds=seconds, bpm=bpm, bars=bars, loop=loop, negative_prompt=negative_prompt,
             via=_lines(via), seed=seed, steps=steps, guidance=guidance, base=base, lora=_loras(studio, lora)))
         with Scratch(studio.workspace.cache) as folder:

@@ -249,4 +249,4 @@ class TransformBench(Making):
 def _settings(kind: type, said: Mapping[str, Any], **others: Any) -> Any:
     """Settings of a kind out of all values by name, with a seed that is known before the work starts."""
     names = {each.name for each in dataclasses.fields(kind)} - others.keys()
-    return engine.library.with_seed(kind(**{name: said[name] for name in names & said.keys()}, **others))
+    return engine.library.settled(kind(**{name: said[name] for name in names & said.keys()}, **others))

@@ -16,7 +16,7 @@ from studio.engine.painting import paint
 from studio.engine.training.material import Material
 from studio.engine.training.run_files import put_in_place
 from studio.progress import Report, silent
-from studio.settings import GenerateSettings, MelSettings, TrainSettings
+from studio.settings import GUIDANCE_WITH_LORA, GenerateSettings, MelSettings, TrainSettings
 
 BLOCK = 2048  # sounds of the dataset compared at once, so that memory stays flat
 
@@ -48,7 +48,8 @@ class Previews:
         count = max(settings.preview_count, len(lines))
         self.prompts = [prompts[place % len(prompts)] for place in range(count)]
         self.seeds = [settings.seed + place // len(prompts) for place in range(count)]
-        self.settings = GenerateSettings(base=settings.base, device=settings.device, count=1)
+        self.settings = GenerateSettings(guidance=GUIDANCE_WITH_LORA, base=settings.base, device=settings.device,
+                                         count=1)
 
     def make(self, step: int, *, report: Report = silent) -> Heard:
         """Make and measure the previews of this step; the training's state is as before afterwards.
