@@ -189,9 +189,10 @@ def _made(base: Base, wish: Wish, folder: Path) -> dict[str, Any]:
     words = torch.lerp(*(guides(base, [end.prompt], [end.negative_prompt]) for end in (wish.start, wish.end)),
                         alpha)
     noise = slerp(*(noise_for(base, mel, [end.seed]) for end in (wish.start, wish.end)), alpha)
+    guidance = wish.start.guidance + alpha * (wish.end.guidance - wish.start.guidance)
     settings = TransformSettings(
         strength=wish.start.denoising + alpha * (wish.end.denoising - wish.start.denoising), steps=wish.steps,
-        guidance=wish.start.guidance + alpha * (wish.end.guidance - wish.start.guidance))
+        guidance=guidance or 1.0)  # 0 is none there; here 1 is, and 0 leaves it to the studio
     if seed_image is not None:
         pixels = repaint(base, seed_image[None], noise, words, settings, anew=None if anew is None else anew[None])
     elif anew is not None:

@@ -28,10 +28,10 @@ def test_every_entry_is_a_wish_with_the_files_params(tmp_path: Path) -> None:
 
 
 def test_a_list_of_params_is_tried_on_every_entry(tmp_path: Path) -> None:
-    path = written(tmp_path / "batch.json", {"params": [{"guidance": 3.5}, {"guidance": 7.0, "scheduler": None}],
+    path = written(tmp_path / "batch.json", {"params": [{"guidance": 0}, {"guidance": 7.0, "scheduler": None}],
                                              "entries": [{"prompt": "kick"}, {"prompt": "clap"}]})
     wishes = [(each.prompt, each.guidance) for each in riffusion_batch.read(path, GenerateSettings())]
-    assert wishes == [("kick", 3.5), ("kick", 7.0), ("clap", 3.5), ("clap", 7.0)]
+    assert wishes == [("kick", 1), ("kick", 7.0), ("clap", 1), ("clap", 7.0)]  # without any is 1 here
 
 
 @pytest.mark.parametrize(("data", "named"), [

@@ -127,6 +127,12 @@ def test_a_bad_request_is_400_with_one_sentence(client: TestClient, changes: dic
     assert "\n" not in answer.text
 
 
+def test_guidance_of_nothing_is_none_as_guidance_of_one_is(client: TestClient) -> None:
+    none, one, more = (client.post("/run_inference/", json=changed(start__guidance=guidance, end__guidance=guidance))
+                       .json()["image"] for guidance in (0.0, 1.0, 7.0))
+    assert none == one != more
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"null", b'{"alpha": NaN}', b"\xff\xfe", b" " * (2 << 20)])
 def test_a_body_that_is_no_request_is_400(client: TestClient, body: bytes) -> None:
     assert client.post("/run_inference/", content=body).status_code == 400

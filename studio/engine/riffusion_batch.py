@@ -55,6 +55,8 @@ def _known(path: Path, said: Any, keys: Mapping[str, tuple[str, type]], where: s
         fields[field] = value
     if "scheduler" in fields and fields["scheduler"] in SCHEDULERS:
         fields["scheduler"] = SCHEDULERS[fields["scheduler"]]
+    if "guidance" in fields:
+        fields["guidance"] = fields["guidance"] or 1.0  # 0 is none there; here 1 is, and 0 leaves it to the studio
     if "duration" in fields:
         fields["duration"] *= COLUMN
     return fields
