@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +20,24 @@ def test_a_base_stays_loaded_and_brings_its_mel_settings(tiny_base):
     assert models.load_base(str(tiny_base), "cpu") is base
     assert models.open_base(str(tiny_base), "cpu") is not base
     assert base.mel == MelSettings()
+
+
+def test_bases_that_several_threads_load_at_once_are_all_filled(tiny_base):
+    together = threading.Barrier(4)
+
+    def opened(_):
+        together.wait()
+        pipeline = models.open_base(str(tiny_base), "cpu").pipeline
+        return [*pipeline.unet.parameters(), *pipeline.vae.parameters(), *pipeline.text_encoder.parameters()]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert not any(weight.is_meta for weights in threads.map(opened, range(4)) for weight in weights)
+
+
+def test_a_base_that_two_threads_want_at_once_is_loaded_once(quick_base):
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: models.load_base(str(quick_base), "cpu"), range(2))
+    assert first is second
 
 
 def test_a_base_without_mel_settings_gets_the_preset_of_its_picture_size(tiny_base, tmp_path):

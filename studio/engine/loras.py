@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from studio.engine import kohya
-from studio.engine.models import Base
+from studio.engine.models import FILLING, Base
 from studio.errors import StudioError
 from studio.files import write_whole
 from studio.knobs import as_dict, from_dict
@@ -118,7 +118,8 @@ def use(base: Base, loras: Sequence[str]) -> MelSettings | None:
 def _load(base: Base, info: LoraInfo, name: str) -> None:
     try:
         # our own reading, because diffusers' of kohya's text encoder names misses the q, k and v of transformers 5
-        base.pipeline.load_lora_weights(_folded(info.path), adapter_name=name)
+        with FILLING:
+            base.pipeline.load_lora_weights(_folded(info.path), adapter_name=name)
     except (RuntimeError, ValueError, KeyError) as error:
         base.pipeline.unload_lora_weights()
         made_for = f"base {info.base!r}" if info.base else "another base"

@@ -4,6 +4,7 @@ A loaded pipeline is kept between calls, one at a time, because loading takes lo
 """
 
 import math
+import threading
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +37,10 @@ EMBEDDED = Path(__file__).resolve().parent.parent / "embedded_base"
 MEL_FILE = "mel.json"  # beside model_index.json; bases from elsewhere have none
 
 LAST_BETA = 0.75  # of a schedule that ends in pure noise: as much as the one before it takes away; no less is needed
+
+# Whoever fills a model does so alone in this process: diffusers and peft make theirs empty at first, by changing what
+# every torch module of every thread does meanwhile, and a model that another thread makes then stays empty.
+FILLING = threading.RLock()
 
 SCHEDULERS = {
     "dpm++": DPMSolverMultistepScheduler,
@@ -87,7 +92,8 @@ def load_base(name: str, device: str = "auto", mixed_precision: str = "auto") ->
 
     See `open_base`.
     """
-    return _kept(name, devices.choose(device).type, mixed_precision)
+    with FILLING:  # so that two who ask for the same one at once load it once, too
+        return _kept(name, devices.choose(device).type, mixed_precision)
 
 
 @lru_cache(maxsize=1)
@@ -113,8 +119,9 @@ def open_base(name: str, device: str = "auto", mixed_precision: str = "auto") ->
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     try:
-        pipeline = StableDiffusionPipeline.from_pretrained(source, safety_checker=None, feature_extractor=None,
-                                                           requires_safety_checker=False, dtype=dtype)
+        with FILLING:
+            pipeline = StableDiffusionPipeline.from_pretrained(source, safety_checker=None, feature_extractor=None,
+                                                               requires_safety_checker=False, dtype=dtype)
     except (OSError, ValueError, HFValidationError) as error:
         raise StudioError(f"base {name!r} could not be loaded ({_first_line(error)}); "
                           "name a folder, or a hub id while you are online") from error
