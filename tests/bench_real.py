@@ -103,7 +103,7 @@ def heard_by_real(base: models.Base, kits: list[str], drums: list[str], pixels: 
 
 
 def real_classifier(pixels: Tensor, roles: Tensor) -> nn.Module:
-    """A classifier of ASKED that learns from real drums alone, each drum as often as the next, moved and tilted."""
+    """A classifier of ASKED that learns from real drums alone, each as often as the next, moved, tilted and masked."""
     dice = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     model = judge.build(len(ASKED)).train()
@@ -115,7 +115,7 @@ def real_classifier(pixels: Tensor, roles: Tensor) -> nn.Module:
                              for mine in among for _ in range(6)])
         up = int(torch.randint(0, 5, (1,), generator=dice))  # tuned a little higher or lower
         moved = nn.functional.pad(judge.seen(pixels[shots]), (0, 0, up, 4 - up), mode="replicate")[:, :, 2:-2]
-        loss = nn.functional.cross_entropy(model(judge.elsewhere(moved, dice)), roles[shots])
+        loss = nn.functional.cross_entropy(model(judge.masked(judge.elsewhere(moved, dice), dice)), roles[shots])
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

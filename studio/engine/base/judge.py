@@ -18,6 +18,8 @@ from studio.settings import GenerateSettings
 DEFAULTS = GenerateSettings()  # what users get is what is judged
 VARIETY = 0.12  # of half the range of the picture, standard deviation: 5 dB where it spans 90
 LOUDEST_HISS = 0.4  # over black: -72 dB there
+MASKS, WIDEST = 2, 1 / 8  # each way, of at most this share of the rows or frames; every second one is left out
+SMOOTHING = 0.1  # of the labels: who is never quite sure errs less about kits that were not heard
 
 
 def build(roles: int) -> nn.Sequential:
@@ -37,15 +39,17 @@ def classifier(work: Path, plan: Plan, steps: int = 3000, *, another: int = 0, r
     seed = plan.seed + another
     torch.manual_seed(seed)
     budget = Budget(0, steps, 2e-3, 0.02, 50, 1.0)
-    course = Course("judge", nn.ModuleDict(dict(judge=build(len(plan.roles)))), budget, dict(roles=plan.roles),
+    fixed = dict(roles=plan.roles, masks=(MASKS, WIDEST), smoothing=SMOOTHING)
+    course = Course("judge", nn.ModuleDict(dict(judge=build(len(plan.roles)))), budget, fixed,
                     seed=seed, device=plan.device, precision=plan.mixed_precision)
     course.longest_memory = 0.99
     learned = material.load(work / "material", "train", plan)
 
     def loss_of(course: Course) -> Tensor:
         clips = torch.randint(len(learned.pixels), (64,), generator=course.dice)
-        guess = course.models["judge"](elsewhere(seen(learned.pixels[clips]), course.dice).to(course.device))
-        return nn.functional.cross_entropy(guess, learned.roles[clips].to(course.device))
+        pictures = masked(elsewhere(seen(learned.pixels[clips]), course.dice), course.dice)
+        guess = course.models["judge"](pictures.to(course.device))
+        return nn.functional.cross_entropy(guess, learned.roles[clips].to(course.device), label_smoothing=SMOOTHING)
 
     course.run(loss_of, work / f"judge{another or ''}.pt", report=report)
     return course.models["judge"]
@@ -66,6 +70,16 @@ def elsewhere(pictures: Tensor, dice: torch.Generator) -> Tensor:
     hiss = torch.rand(len(pictures), 1, 1, 1, generator=dice) * LOUDEST_HISS
     grain = VARIETY * torch.randn(pictures.shape, generator=dice)
     return torch.maximum(pictures + level + tilt * slope, hiss - 1 + grain * (hiss > LOUDEST_HISS / 2)).clamp(-1, 1)
+
+
+def masked(pictures: Tensor, dice: torch.Generator) -> Tensor:
+    """Pictures (n, 1, rows, frames) with black bands (SpecAugment, Park et al. 2019): no part says it all."""
+    for axis in (2, 3) * MASKS:
+        first, width, left_out = torch.rand(3, len(pictures), 1, generator=dice)
+        place = torch.arange(pictures.shape[axis]) / pictures.shape[axis]
+        band = (place >= first) & (place < first + width * WIDEST) & (left_out < 0.5)
+        pictures = pictures.masked_fill(band[:, None, :, None] if axis == 2 else band[:, None, None, :], -1)
+    return pictures
 
 
 @torch.no_grad()
