@@ -89,13 +89,13 @@ def test_a_drawn_seed_is_written_down(settings, tmp_path):
 def test_guidance_that_is_left_open_is_settled_and_written_down(settings, tmp_path):
     open_one = from_dict(GenerateSettings, vars(settings) | {"guidance": 0, "count": 1})
     take = next(generate(open_one, tmp_path))
-    assert take.part("settings")["guidance"] == 4
-    same = next(generate(dataclasses.replace(open_one, guidance=4), tmp_path))
+    assert take.part("settings")["guidance"] == 3
+    same = next(generate(dataclasses.replace(open_one, guidance=3), tmp_path))
     assert torch.equal(picture.load(take.picture).pixels, picture.load(same.picture).pixels)
     asked = [library.settled(dataclasses.replace(open_one, lora=("kit.safetensors",), guidance=guidance)).guidance
              for guidance in (0, 4)]
-    assert asked == [2, 4]
-    assert library.settled(MorphSettings(lora_end=("kit.safetensors",))).guidance == 2
+    assert asked == [1.5, 4]
+    assert library.settled(MorphSettings(lora_end=("kit.safetensors",))).guidance == 1.5
 
 
 def test_other_seeds_other_sounds_and_negative_prompts_matter(settings, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from kits import thumps
 from safetensors.torch import load_file
 
-from studio.engine import audio, generation, picture
+from studio.engine import audio, generation, models, picture
 from studio.engine.training import checks, estimate, loop, train
 from studio.engine.training.loop import steps_of
 from studio.engine.training.previews import Heard
@@ -72,6 +72,13 @@ def test_a_preview_is_what_generate_gives_with_the_file(kit, settings, tmp_path)
     ours, theirs = (picture.load(path).pixels.float() for path in (
         tmp_path / "previews/step-00000004/01.png", take.picture))
     assert (ours - theirs).abs().max() <= 1
+
+
+def test_previews_of_a_large_base_are_made_as_stable_diffusion_wants_it(kit, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "SMALL", 0)
+    trained(kit, dataclasses.replace(settings, steps=1, preview_count=1), tmp_path)
+    said = json.loads((tmp_path / "previews/step-00000001/00.json").read_text())["settings"]
+    assert (said["steps"], said["guidance"], said["base"]) == (25, 7, settings.base)
 
 
 def test_training_learns_the_same_with_previews_and_without(larger_kit, settings, tmp_path):

@@ -36,6 +36,7 @@ from studio.settings import MelSettings
 EMBEDDED = Path(__file__).resolve().parent.parent / "embedded_base"
 MEL_FILE = "mel.json"  # beside model_index.json; bases from elsewhere have none
 
+SMALL = 100_000_000  # parameters of a UNet; the embedded base's has 12 million, Stable Diffusion's 860
 LAST_BETA = 0.75  # of a schedule that ends in pure noise: as much as the one before it takes away; no less is needed
 
 # Whoever fills a model does so alone in this process: diffusers and peft make theirs empty at first, by changing what
@@ -70,6 +71,11 @@ class Base:
     def dtype(self) -> torch.dtype:
         """The number format of its weights."""
         return self.pipeline.unet.dtype
+
+    @property
+    def small(self) -> bool:
+        """Whether it learns and draws as the embedded base does, not as Stable Diffusion."""
+        return sum(weights.numel() for weights in self.pipeline.unet.parameters()) < SMALL
 
     def use_scheduler(self, name: str) -> None:
         """Sample with the scheduler of this name from now on; `name` is a key of SCHEDULERS."""

@@ -27,7 +27,7 @@ A small Stable Diffusion pipeline that draws {mel.n_mels}×{mel.n_frames} mel sp
 from diffusers import StableDiffusionPipeline
 
 pipeline = StableDiffusionPipeline.from_pretrained("this folder", safety_checker=None)
-picture = pipeline("kick", num_inference_steps=6, guidance_scale=4).images[0]
+picture = pipeline("kick", num_inference_steps=6, guidance_scale=3).images[0]
 ```
 
 The top row is the highest band, the left column the first frame; black is silence, white the picture's peak.

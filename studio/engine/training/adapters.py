@@ -20,7 +20,6 @@ KOHYA = [*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]  # all 
 ALL = [*KOHYA, "conv1", "conv2", "conv_shortcut", "time_emb_proj"]
 TARGETS = {"attention": ATTENTION, "kohya": KOHYA, "all": ALL}
 TEXT = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]  # 72 in SD 1.5
-SMALL_BASE = 100_000_000  # parameters of a UNet under which the larger learning rate is right
 
 
 class Adapters:
@@ -52,15 +51,13 @@ class Adapters:
             if settings.text_encoder:
                 pipeline.text_encoder.gradient_checkpointing_enable()
         self.trained = [each for module in self.modules.values() for each in module.parameters() if each.requires_grad]
-        self.optimizer = torch.optim.AdamW(self._groups(pipeline.unet), weight_decay=0.01,
+        self.optimizer = torch.optim.AdamW(self._groups(base), weight_decay=0.01,
                                            fused=accelerator.device.type in ("cpu", "cuda"))
         self.unet, *more, self.optimizer = accelerator.prepare(*self.modules.values(), self.optimizer)
         self.text_encoder = more[0] if more else pipeline.text_encoder
 
-    def _groups(self, unet: torch.nn.Module) -> list[dict]:
-        rate = self.settings.learning_rate
-        if not rate:
-            rate = 1e-3 if sum(each.numel() for each in unet.parameters()) < SMALL_BASE else 1e-4
+    def _groups(self, base: Base) -> list[dict]:
+        rate = self.settings.learning_rate or (3e-3 if base.small else 1e-4)
         rates = {"unet": rate, "text_encoder": self.settings.text_encoder_learning_rate or rate / 2}
         return [{"params": [each for each in module.parameters() if each.requires_grad], "lr": rates[name],
                  "full_rate": rates[name]} for name, module in self.modules.items()]

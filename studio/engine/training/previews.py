@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studio import presets
 from studio.engine import duplicates
 from studio.engine.library import keep_sounds, recipe_for
 from studio.engine.models import Base
@@ -48,8 +49,9 @@ class Previews:
         count = max(settings.preview_count, len(lines))
         self.prompts = [prompts[place % len(prompts)] for place in range(count)]
         self.seeds = [settings.seed + place // len(prompts) for place in range(count)]
-        self.settings = GenerateSettings(guidance=GUIDANCE_WITH_LORA, base=settings.base, device=settings.device,
-                                         count=1)
+        usual = (GenerateSettings(guidance=GUIDANCE_WITH_LORA) if base.small
+                 else presets.load("generate", "stable-diffusion-1.5"))
+        self.settings = replace(usual, base=settings.base, device=settings.device, count=1)
 
     def make(self, step: int, *, report: Report = silent) -> Heard:
         """Make and measure the previews of this step; the training's state is as before afterwards.
