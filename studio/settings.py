@@ -138,8 +138,8 @@ class GenerateSettings:
     seed: int = knob(-1, "Start of the first sound, one more for each next; -1 draws one.", low=-1, high=2**31 - 1,
                      step=1)
     steps: int = knob(6, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompt is followed; 0 takes 3, or 1.5 with a LoRA. Stable "
-                           "Diffusion wants 7.", low=0, high=30, step=0.5)
+    guidance: float = knob(0.0, "How strictly the prompt is followed; 0 takes 3, or 1.5 with a LoRA.", low=0,
+                           high=30, step=0.5)
     variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     duration: float = knob(0.0, "How long a sound may get, in pictures wider than the base has learned; 0 is its own.",
@@ -175,8 +175,8 @@ class TransformSettings:
     stem_db: float = knob(0.0, "How much louder they come back.", unit="dB", low=-60, high=24, step=0.5, advanced=True)
     seed: int = knob(-1, "Start of the noise; -1 draws one.", low=-1, high=2**31 - 1, step=1)
     steps: int = knob(20, "Denoising steps at full strength.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompt is followed; 0 takes 3, or 1.5 with a LoRA. Stable "
-                           "Diffusion wants 7.", low=0, high=30, step=0.5)
+    guidance: float = knob(0.0, "How strictly the prompt is followed; 0 takes 3, or 1.5 with a LoRA.", low=0,
+                           high=30, step=0.5)
     scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
     lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")
@@ -212,8 +212,8 @@ class MorphSettings:
     seed: int = knob(-1, "Start of the noise; -1 draws one. Each next point of the way has the next seed.", low=-1,
                      high=2**31 - 10_000, step=1)
     steps: int = knob(6, "Denoising steps.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompts are followed; 0 takes 3, or 1.5 with a LoRA. Stable "
-                           "Diffusion wants 7.", low=0, high=30, step=0.5)
+    guidance: float = knob(0.0, "How strictly the prompts are followed; 0 takes 3, or 1.5 with a LoRA.", low=0,
+                           high=30, step=0.5)
     variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
