@@ -292,6 +292,15 @@ def test_the_judge_learns_to_tell_roles(made):
     assert (judge.guesses(model, learned.pixels) == learned.roles).float().mean() >= 0.75
 
 
+def test_masks_blacken_whole_bands_and_leave_the_rest_as_it_was():
+    pictures = torch.rand(64, 1, 32, 48, generator=torch.Generator().manual_seed(1)) / 2
+    kept = judge.masked(pictures, torch.Generator().manual_seed(2)) == pictures
+    black = ~kept
+    assert 0.02 < black.float().mean() < 0.25 and kept[:, 0].any(2).any(1).all()
+    rows, frames = black.all(3, keepdim=True), black.all(2, keepdim=True)
+    assert rows.any() and frames.any() and torch.equal(black, rows | frames)
+
+
 def test_another_judge_begins_elsewhere_and_leaves_the_first_alone(made):
     first, other = (judge.classifier(made[1], SMALL, steps=30, another=number) for number in (0, 1))
     again = judge.classifier(made[1], SMALL, steps=30)
