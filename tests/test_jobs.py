@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import soundfile
@@ -183,18 +185,36 @@ def test_a_fault_while_a_training_is_measured_is_one_sentence(kit, settings, tmp
         jobs.measure(kit, dataclasses.replace(settings, base=str(tmp_path)))
 
 
-def test_threads_of_a_training_do_not_spin_as_those_of_the_page_do(monkeypatch, settings):
-    monkeypatch.setenv("GOMP_SPINCOUNT", "1000")
-    passed = jobs._environment(settings)
-    assert passed["GOMP_SPINCOUNT"] == "0" and passed["OMP_WAIT_POLICY"] == "PASSIVE"
+def test_a_training_takes_all_cores_and_gives_way(monkeypatch, settings):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    code = "import os; print(os.nice(0), os.environ.get('OMP_NUM_THREADS'), os.environ['GOMP_SPINCOUNT'], " \
+           "open('/proc/self/autogroup').read().split()[-1] if os.path.exists('/proc/self/autogroup') else 19)"
+    assert _told(code, settings) == ["19", "None", "1000", "19"]
+    ours = max(1, (os.cpu_count() or 1) // 2)
+    assert _told(code, dataclasses.replace(settings, processes=2))[:2] == ["19", str(ours)]
 
 
-def test_the_signs_of_many_processes_do_not_go_into_the_next_run(monkeypatch, settings):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+def test_a_training_leaves_threads_and_priority_to_who_has_set_the_threads(monkeypatch, settings):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    code = "import os; print(os.nice(0), os.environ['OMP_NUM_THREADS'])"
+    for processes in (1, 2):
+        assert _told(code, dataclasses.replace(settings, processes=processes)) == [str(os.nice(0)), "3"]
+
+
+def _told(code: str, settings: TrainSettings) -> list[str]:
+    """What a process that is started as a training says; it waits for a word first, as it would for its imports."""
+    with jobs._process([sys.executable, "-c", f"input(); {code}"], settings, stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE, encoding="utf-8") as process:
+        return process.communicate("\n")[0].split()
+
+
+def test_the_signs_of_many_processes_do_not_go_into_the_next_run(monkeypatch):
+    for name, value in dict(RANK="0", WORLD_SIZE="2", TORCHELASTIC_RUN_ID="x", OMP_NUM_THREADS="1").items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    passed = jobs._environment(settings)
-    assert passed["HF_HUB_OFFLINE"] == "1" and not {"WORLD_SIZE", "TORCHELASTIC_RUN_ID"} & passed.keys()
+    passed = jobs._environment()
+    assert passed["HF_HUB_OFFLINE"] == "1"
+    assert not {"RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID", "OMP_NUM_THREADS"} & passed.keys()
 
 
 @pytest.mark.slow
