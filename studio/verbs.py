@@ -195,7 +195,8 @@ def pretrain(arguments: argparse.Namespace) -> dict[str, Any]:
         prepare(argparse.Namespace(**vars(arguments) | {"sounds": [arguments.library], "out": folder}))
     plan = Plan.of_library(folder.resolve(), dataset.load(folder).mel, seed=arguments.recipe_seed,
                            threads=max(1, (os.cpu_count() or 1) // 2), unet_minutes=arguments.minutes,
-                           unet_steps=arguments.steps, vae_minutes=arguments.own_autoencoder,
+                           unet_steps=arguments.steps, vae_minutes=0.4 * arguments.own_autoencoder,
+                           decoder_minutes=0.6 * arguments.own_autoencoder,
                            device=devices.choose(arguments.device).type)
     vae = None if arguments.own_autoencoder else models.EMBEDDED / "vae"
     recipe.build(arguments.out, work, plan, vae=vae, report=_tell)

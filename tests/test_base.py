@@ -2,7 +2,6 @@
 
 import dataclasses
 import random
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,14 +80,15 @@ def test_the_default_plan_fits_into_32_megabytes():
     assert 24e6 < 2 * numbers < 31.8e6
 
 
-@pytest.mark.parametrize(("stage", "step"), [("material", 4), ("vae", 1), ("vae", 2), ("latents", 1), ("unet", 2)])
+@pytest.mark.parametrize(("stage", "step"), [("material", 4), ("vae", 1), ("vae", 2), ("latents", 1), ("ear", 1),
+                                             ("decoder", 1), ("unet", 2)])
 def test_a_resumed_run_ends_at_the_same_weights(made, tmp_path, stage, step):
     with pytest.raises(Cancelled):
         recipe.build(tmp_path / "out", tmp_path / "work", SMALL, report=stop_at(stage, step))
     assert not (tmp_path / "out").exists()
     reached = []
     recipe.build(tmp_path / "out", tmp_path / "work", SMALL, report=lambda now: reached.append((now.stage, now.step)))
-    if stage in ("vae", "unet"):
+    if stage in ("vae", "ear", "decoder", "unet"):
         assert (stage, step) not in reached and (stage, step + 1) in reached
     assert weights(tmp_path / "out") == weights(made[0])
 
@@ -148,17 +148,21 @@ def test_a_snapshot_of_the_last_checkpoint_is_a_base_too(made, tmp_path):
     assert weights(tmp_path / "out") == weights(made[0])
 
 
-def test_refining_changes_the_decoder_alone_and_goes_into_the_next_base(made, tmp_path):
-    work = tmp_path / "work"
-    shutil.copytree(made[1], work)
-    before, after = (AutoencoderKL.from_pretrained(folder) for folder in (work / "vae", recipe.refine(work, SMALL)))
-    same = {name: torch.equal(weight, after.state_dict()[name]) for name, weight in before.state_dict().items()}
+def test_the_decoder_alone_learns_further_and_goes_into_the_base(made, tmp_path):
+    before, after, used = (AutoencoderKL.from_pretrained(folder).state_dict() for folder in
+                           (made[1] / "vae", made[1] / "vae_refined", made[0] / "vae"))
+    same = {name: torch.equal(weight, after[name]) for name, weight in before.items()}
     kept = ("encoder.", "quant_conv.")
     assert all(same[name] for name in same if name.startswith(kept))
     assert not any(same[name] for name in same if not name.startswith(kept) and name.endswith("conv_out.weight"))
-    recipe.snapshot(tmp_path / "out", work, SMALL)
-    changed = {name.split("/")[0] for name, data in weights(tmp_path / "out").items() if data != weights(made[0])[name]}
-    assert changed == {"vae"}
+    assert all(torch.equal(weight.half().float(), used[name]) for name, weight in after.items())
+
+
+def test_a_finished_autoencoder_is_taken_as_it_is(made, tmp_path):
+    recipe.build(tmp_path / "out", tmp_path / "work", SMALL, vae=made[1] / "vae")
+    given, used = (AutoencoderKL.from_pretrained(folder).state_dict() for folder in
+                   (made[1] / "vae", tmp_path / "out" / "vae"))
+    assert all(torch.equal(weight.half().float(), used[name]) for name, weight in given.items())
 
 
 def test_the_tokenizer_encodes_any_text(made):

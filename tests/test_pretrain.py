@@ -28,8 +28,9 @@ from studio.settings import MelSettings
 
 plan = Plan(mel=MelSettings(n_mels=32, n_frames=32, hop_length=347, n_fft=2048), roles=("kick", "snare"),
             clips_per_role=4, held_out_per_role=3, vocabulary=600, text_width=16, text_layers=1, text_hidden=16,
-            vae_channels=(8, 8, 8, 8), vae_groups=4, vae_batch=2, vae_crop=16, vae_steps=3, unet_channels=(16, 16),
-            unet_attention=(False, True), unet_groups=4, unet_batch=2, unet_steps=int(sys.argv[2]), warmup_steps=1)
+            vae_channels=(8, 8, 8, 8), vae_groups=4, vae_batch=2, vae_crop=16, vae_steps=3, ear_steps=2,
+            decoder_steps=2, unet_channels=(16, 16), unet_attention=(False, True), unet_groups=4, unet_batch=2,
+            unet_steps=int(sys.argv[2]), warmup_steps=1)
 recipe.build(Path(sys.argv[1]) / "out", Path(sys.argv[1]) / "work", plan)
 """
 

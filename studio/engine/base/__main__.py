@@ -1,4 +1,4 @@
-"""Runs the recipe and its judge: `python -m studio.engine.base --out DIR`, `… refine`, `… snapshot`, `… judge`."""
+"""Runs the recipe and its judge: `python -m studio.engine.base --out DIR`, `… snapshot`, `… judge`."""
 
 import argparse
 import dataclasses
@@ -17,11 +17,9 @@ from studio.knobs import from_dict
 from studio.progress import Progress, Report
 from studio.settings import MelSettings
 
-VERBS = ("refine", "snapshot", "judge")
-FLAGS = ("clips_per_role", "seed", "vae_minutes", "vae_steps", "unet_minutes", "unet_steps", "unet_learning_rate",
-         "unet_batch", "checkpoint_minutes", "device", "threads", "mixed_precision")
-DECODER_FLAGS = ("decoder_minutes", "decoder_steps", "decoder_learning_rate", "decoder_batch", "decoder_critic",
-                 "decoder_ear", "decoder_bass", "ear_steps", "mixed_precision")
+VERBS = ("snapshot", "judge")
+FLAGS = ("clips_per_role", "seed", "vae_minutes", "vae_steps", "decoder_minutes", "decoder_steps", "unet_minutes",
+         "unet_steps", "unet_learning_rate", "unet_batch", "checkpoint_minutes", "device", "threads", "mixed_precision")
 
 
 def main(arguments: list[str]) -> int:
@@ -33,10 +31,6 @@ def main(arguments: list[str]) -> int:
         if verb == "build":
             recipe.build(options.out, options.work or options.out.with_name(options.out.name + ".work"), _plan(options),
                          vae=options.vae, last=options.stop_after, report=lines(options.every))
-        elif verb == "refine":
-            plan = dataclasses.replace(_kept_plan(options.work), device=options.device,
-                                       **{name: getattr(options, name) for name in DECODER_FLAGS})
-            recipe.refine(options.work, plan, report=lines(options.every))
         elif verb == "snapshot":
             recipe.snapshot(options.out, options.work, _kept_plan(options.work))
         else:
@@ -56,27 +50,19 @@ def _parser(verb: str) -> argparse.ArgumentParser:
     if verb == "judge":
         parser.add_argument("--base", type=Path, required=True, help="the finished base's folder")
         parser.add_argument("--count", type=int, default=8, help="pictures a role")
-    elif verb == "refine":
-        _add_flags(parser, DECODER_FLAGS)
+        parser.add_argument("--device", default="cpu")
     else:
         parser.add_argument("--out", type=Path, required=True, help="folder of the finished base")
-    if verb in ("refine", "judge"):
-        parser.add_argument("--device", default="cpu")
-    if verb in ("build", "refine"):
-        parser.add_argument("--every", type=float, default=10.0, help="seconds between two lines of a stage")
     parser.add_argument("--work", type=Path, required=verb != "build", help="folder of all that is on the way")
     if verb == "build":
         parser.add_argument("--dataset", type=Path, help="learn from this prepared dataset, not from the synthesiser")
         parser.add_argument("--vae", type=Path, help="take this finished autoencoder instead of training one")
         parser.add_argument("--stop-after", choices=STAGES, default=STAGES[-1], help="last stage to run")
-        _add_flags(parser, FLAGS)
+        parser.add_argument("--every", type=float, default=10.0, help="seconds between two lines of a stage")
+        for name in FLAGS:
+            default = getattr(Plan(), name)
+            parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     return parser
-
-
-def _add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
-    for name in names:
-        default = getattr(Plan(), name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -9,7 +9,7 @@ from studio.engine import synth
 from studio.errors import StudioError
 from studio.settings import MelSettings
 
-STAGES = ("material", "tokenizer", "vae", "latents", "unet", "pipeline")
+STAGES = ("material", "tokenizer", "vae", "latents", "decoder", "unet", "pipeline")
 LIBRARY_ROLE = "sounds"
 SHRINK = 8  # the autoencoder's factor in both directions
 ROUNDS = 60  # of the decoder, half of what a real sound gets: what the autoencoder blurs, more rounds do not bring back

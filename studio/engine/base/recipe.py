@@ -28,7 +28,7 @@ def build(out: Path, work: Path, plan: Plan, *, vae: Path | None = None, last: s
     """Make a base model from nothing in `out`, with all that is on the way kept in `work`.
 
     The same call goes on where an earlier one was stopped or killed. `vae` takes a finished autoencoder (such as
-    another work folder's `vae`) instead of training one; `last` is the stage to stop after. Returns `out`.
+    another work folder's `vae`) as it is instead of training one; `last` is the stage to stop after. Returns `out`.
     Raises StudioError where `work` was begun with another plan or `out` holds something else.
     """
     if (out / "model_index.json").exists():
@@ -45,6 +45,9 @@ def build(out: Path, work: Path, plan: Plan, *, vae: Path | None = None, last: s
         report(Progress(stage, note="begins"))
         if stage == "vae":
             _vae(work, plan, vae, accelerator, report)
+        elif stage == "decoder":
+            if vae is None:
+                _decoder(work, plan, accelerator, report)
         elif stage == "unet":
             _unet(work, plan, accelerator, report)
         else:  # one process does it, the others find it done
@@ -70,25 +73,6 @@ def snapshot(out: Path, work: Path, plan: Plan) -> Path:
     course.take_average()
     _pipeline(out, work, plan, (course.models["unet"], course.models["text_encoder"]))
     return out
-
-
-def refine(work: Path, plan: Plan, *, report: Report = silent) -> Path:
-    """Train the decoder of `work`'s autoencoder further, at any time after that stage, beside the UNet's too.
-
-    The result lies in `work`/vae_refined; a pipeline made or snapshot after it takes it. Returns that folder.
-    """
-    folder = work / "vae_refined"
-    if not folder.exists():
-        torch.set_num_threads(plan.threads)
-        vae = AutoencoderKL.from_pretrained(work / "vae")
-        _latents(work, plan, report)
-        learned = material.load(work / "material", "train", plan)
-        listening = ear.train(learned, work / "ear.pt", plan, report=report)
-        autoencoder.refine(vae, _all_latents(work, plan), learned.pixels, listening, work / "decoder.pt", plan,
-                           report=report)
-        _judge_vae(vae.eval(), work, "vae_refined.json", plan, report)
-        _whole_folder(folder, vae.save_pretrained)
-    return folder
 
 
 def _hold_to_plan(work: Path, plan: Plan) -> None:
@@ -130,6 +114,22 @@ def _vae(work: Path, plan: Plan, ready: Path | None, accelerator: Accelerator, r
         vae = autoencoder.train(pixels, work / "vae.pt", plan, report=report)
     if accelerator.is_main_process:
         _judge_vae(vae, work, "vae.json", plan, report)
+        _whole_folder(folder, vae.save_pretrained)
+    accelerator.wait_for_everyone()
+
+
+def _decoder(work: Path, plan: Plan, accelerator: Accelerator, report: Report) -> None:
+    """Train the decoder of `work`'s own autoencoder further; the encoder, and with it the latents, stay as they are."""
+    folder = work / "vae_refined"
+    if folder.exists():
+        return
+    vae = AutoencoderKL.from_pretrained(work / "vae").to(plan.device)
+    learned = material.load(work / "material", "train", plan)
+    listening = ear.train(learned, work / "ear.pt", plan, report=report)
+    autoencoder.refine(vae, _all_latents(work, plan), learned.pixels, listening, work / "decoder.pt", plan,
+                       report=report)
+    if accelerator.is_main_process:
+        _judge_vae(vae.eval(), work, "vae_refined.json", plan, report)
         _whole_folder(folder, vae.save_pretrained)
     accelerator.wait_for_everyone()
 
