@@ -171,15 +171,15 @@ def test_the_dial_and_the_roles_move_the_controls_and_say_what_it_takes(page, se
     open_tab(page, "Train")
     steps = "document.querySelector('#train-steps input').value"
     page.locator("#train-dial label", has_text="very close").click()
-    page.wait_for_function("document.querySelector('#train-expected').innerText.startsWith('830 steps')")
+    page.wait_for_function("document.querySelector('#train-expected').innerText.startsWith('1000 steps')")
     fold_out(page)  # what is folded away has followed
-    page.wait_for_function(f"{steps} === '830'")
+    page.wait_for_function(f"{steps} === '1000'")
     write(page, "train-base", served.base)
     page.locator("#train-role label", has_text="snare").click()
     page.wait_for_function("document.querySelector('#train-preset input').value === 'snare-clap'")
-    page.wait_for_function(f"{steps} === '830'")
+    page.wait_for_function(f"{steps} === '1000'")
     page.locator("#train-dial label", has_text="a hint").click()
-    page.wait_for_function(f"{steps} === '80'")
+    page.wait_for_function(f"{steps} === '100'")
     assert page.input_value("#train-base textarea, #train-base input") == str(served.base)  # the user's own stays
 
 
