@@ -37,8 +37,10 @@ bench-codec: setup  ## how near sounds come back, ours and others': on the demo 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(ONE_THREAD) $(BIN)/python tests/bench_codec.py $(SOUNDS)
 
-bench-base: setup  ## how well a base names drums, obeys words and hurries: the embedded one, or BASE=folder
+bench-base: setup  ## every figure of the embedded base or of BASE=folder; those with real drums where KITS=folder holds kits
 	$(AS_USED) $(BIN)/python tests/bench_base.py $(BASE)
+	$(if $(KITS),$(MAKE) bench-real)
+	$(if $(KITS),for kit in "$(KITS)"/*/; do $(AS_USED) $(BIN)/python tests/bench_lora.py "$$kit" $(BASE:%=base=%); done)
 
 bench-real: setup  ## real drums against a base: KITS=folder, and BASE=folder for another than the embedded one
 	$(AS_USED) $(BIN)/python tests/bench_real.py "$(KITS)" $(BASE)
