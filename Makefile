@@ -57,8 +57,8 @@ bench-train: setup  ## how fast training is against a plain loop: WITH="--sd15 -
 screenshots: setup  ## pictures of every tab, from the real studio, into docs/screens
 	$(AS_USED) $(BIN)/python tests/screenshots.py
 
-base: setup  ## train the embedded base from nothing into build/ (hours on a CPU; goes on where it was interrupted)
-	$(BIN)/python -m studio.engine.base --out build/embedded_base --work build/base-work
+base: setup  ## train a base like the embedded one from nothing into build/, in hours on a CPU; goes on where it was interrupted
+	$(ONE_THREAD) $(BIN)/python -m studio.engine.base --out build/embedded_base --work build/base-work $(WITH)
 
 check: setup  ## what works here and what to mend
 	$(BIN)/python studio.py check

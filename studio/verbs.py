@@ -194,8 +194,9 @@ def pretrain(arguments: argparse.Namespace) -> dict[str, Any]:
         folder = work / "dataset"
         prepare(argparse.Namespace(**vars(arguments) | {"sounds": [arguments.library], "out": folder}))
     plan = Plan.of_library(folder.resolve(), dataset.load(folder).mel, seed=arguments.recipe_seed,
-                           threads=max(1, (os.cpu_count() or 1) // 2), unet_minutes=arguments.minutes,
-                           unet_steps=arguments.steps, vae_minutes=0.4 * arguments.own_autoencoder,
+                           threads=max(1, (os.cpu_count() or 1) // 2), unet_steps=arguments.steps,
+                           unet_minutes=0.0 if arguments.steps else arguments.minutes,
+                           vae_minutes=0.4 * arguments.own_autoencoder,
                            decoder_minutes=0.6 * arguments.own_autoencoder,
                            device=devices.choose(arguments.device).type)
     vae = None if arguments.own_autoencoder else models.EMBEDDED / "vae"

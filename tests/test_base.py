@@ -113,7 +113,7 @@ def test_another_seed_makes_another_base(made, tmp_path):
 
 
 def test_a_budget_in_minutes_ends_and_falls_to_its_last_rate(made, tmp_path):
-    plan = dataclasses.replace(SMALL, unet_steps=0, unet_minutes=0.002)
+    plan = dataclasses.replace(SMALL, unet_minutes=0.002)
     seen = []
     recipe.build(tmp_path / "out", tmp_path / "work", plan, vae=made[1] / "vae", report=seen.append)
     last = [each.values for each in seen if each.stage == "unet" and each.values][-1]
@@ -123,6 +123,12 @@ def test_a_budget_in_minutes_ends_and_falls_to_its_last_rate(made, tmp_path):
 def test_a_work_folder_of_another_plan_is_refused(made, tmp_path):
     with pytest.raises(StudioError, match="clips_per_role is 4, not 5"):
         recipe.build(tmp_path / "out", made[1], dataclasses.replace(SMALL, clips_per_role=5))
+
+
+@pytest.mark.parametrize("lengths", [dict(unet_steps=0), dict(decoder_minutes=-1.0), dict(vae_steps=-2)])
+def test_a_training_without_length_is_refused(lengths):
+    with pytest.raises(StudioError, match=f"{next(iter(lengths))[:4]}.*give one above 0"):
+        dataclasses.replace(SMALL, **lengths)
 
 
 def test_an_autoencoder_of_another_number_of_channels_is_refused(made, tmp_path):

@@ -20,7 +20,7 @@ from studio.progress import Progress, Report, silent
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a course lasts and how fast it learns: by minutes of training, or by steps where they are given.
+    """How long a course lasts and how fast it learns: by steps, or by minutes of training where they are given.
 
     The learning rate stays for the share `hold`, then falls by a cosine. While it stays, a course does not know how
     long it will last: its budget can still be changed between two runs.
@@ -62,9 +62,9 @@ class Course:
     @property
     def done(self) -> float:
         """Share of the budget that is used up, 1 at the end."""
-        if self.budget.steps:
-            return self.step / self.budget.steps
-        return self.elapsed / (60 * self.budget.minutes)
+        if self.budget.minutes:
+            return self.elapsed / (60 * self.budget.minutes)
+        return self.step / self.budget.steps
 
     def run(self, loss_of: Callable[["Course"], Tensor], file: Path, *, report: Report = silent) -> None:
         """Train until the budget is used up, going on from `file` where it exists; `models` end as their average."""
@@ -120,7 +120,7 @@ class Course:
         return self.accelerator.reduce(torch.tensor(value, device=self.device), "mean").item()
 
     def _told_to_stop(self, loss: float, report: Report) -> bool:
-        total = self.budget.steps or round(self.step / self.done)
+        total = round(self.step / self.done)
         try:
             report(Progress(self.stage, self.step, total, values=dict(loss=loss, learning_rate=self._rate(),
                                                                       minutes=self.elapsed / 60)))

@@ -22,9 +22,9 @@ FREE = ("device", "threads", "mixed_precision", "checkpoint_minutes", "vae_minut
 class Plan:
     """Every number of the recipe. The defaults make the embedded base; tests make a tiny one with the same code.
 
-    A stage ends after its minutes of training, or after its steps where those are given; its learning rate falls
-    by a cosine over whichever counts, the UNet's only after the share `unet_hold` of it: give it more minutes while it
-    holds, and the training goes on as if it had always had them. Sizes follow the usual Stable Diffusion classes,
+    A stage ends after its steps, or after its minutes of training where those are given; its learning rate falls
+    by a cosine over whichever counts, the UNet's only after the share `unet_hold` of it: give it more while it holds,
+    and the training goes on as if it had always had it. Sizes follow the usual Stable Diffusion classes,
     only much smaller. `dataset` names a folder of prepared sounds to learn from instead of the synthesiser's; what it
     holds is one role then, "sounds", see `of_library`.
     """
@@ -49,14 +49,14 @@ class Plan:
     vae_batch: int = 8
     vae_crop: int = 64
     vae_learning_rate: float = 1.5e-3
-    vae_minutes: float = 20.0
-    vae_steps: int = 0
+    vae_steps: int = 10_000
+    vae_minutes: float = 0.0
     ear_steps: int = 1500
     decoder_learning_rate: float = 2.5e-4
-    decoder_minutes: float = 60.0
-    decoder_steps: int = 0
+    decoder_steps: int = 3_000
+    decoder_minutes: float = 0.0
     decoder_batch: int = 4
-    decoder_critic: float = 0.006
+    decoder_critic: float = 0.015
     decoder_ear: float = 0.4
     decoder_bass: float = 2.0
 
@@ -64,11 +64,11 @@ class Plan:
     unet_attention: tuple[bool, ...] = (False, True, True)
     unet_groups: int = 16
     unet_batch: int = 16
-    unet_learning_rate: float = 5e-4
+    unet_learning_rate: float = 7e-4
     unet_hold: float = 0.75
     unet_snr_cap: float = 5.0
-    unet_minutes: float = 65.0
-    unet_steps: int = 0
+    unet_steps: int = 13_000
+    unet_minutes: float = 0.0
 
     warmup_steps: int = 200
     checkpoint_minutes: float = 2.0
@@ -84,6 +84,10 @@ class Plan:
                                   f"give a multiple of {SHRINK * 2 ** (len(self.unet_channels) - 1)}")
         if self.vae_crop > min(self.mel.n_mels, self.mel.n_frames):
             raise StudioError(f"vae_crop is {self.vae_crop}, larger than the picture; lower it")
+        for stage in ("vae", "decoder", "unet"):
+            lengths = getattr(self, f"{stage}_steps"), getattr(self, f"{stage}_minutes")
+            if min(lengths) < 0 or max(lengths) == 0:
+                raise StudioError(f"{stage}_steps is {lengths[0]} and {stage}_minutes {lengths[1]:g}; give one above 0")
         unknown = [role for role in self.roles if role not in synth.ROLES]
         if unknown and not self.dataset:
             raise StudioError(f"roles names {unknown[0]!r}, which the synthesiser does not know; "
