@@ -54,29 +54,36 @@ def test_auth_without_a_password_is_refused(served):
 
 
 HELD = """(() => {
-  const plain = window.fetch;
   let release = () => {};
   const holding = () => new TransformStream({async transform(text, out) {
-    const [before, end] = text.split(/(?=data: ."msg":"close_stream")/);
+    const [before, ...end] = text.split('data: {"msg":"close_stream"');
     out.enqueue(before);
-    if (!end) return;
+    if (!end.length) return;
     window.held = (window.held || 0) + 1;
-    await new Promise(resolve => { release = resolve; });
-    out.enqueue(end);
+    await new Promise(resolve => { release = resolve; setTimeout(resolve, 2000); });
+    out.enqueue('data: {"msg":"close_stream"' + end[0]);
   }});
-  window.fetch = async (...request) => {
-    const reply = await plain(...request), address = String(request[0].url || request[0]);
-    if (address.includes('queue/join')) reply.clone().json().then(() => setTimeout(release, 100));
+  const late = plain => async (...request) => {
+    const address = String(request[0].url || request[0]);
+    if (address.includes('queue/join')) setTimeout(() => release(), 500);
+    const reply = await plain(...request);
     if (!address.includes('queue/data')) return reply;
-    const late = reply.body.pipeThrough(new TextDecoderStream()).pipeThrough(holding());
-    return new Response(late.pipeThrough(new TextEncoderStream()), {status: reply.status, headers: reply.headers});
+    const body = reply.body.pipeThrough(new TextDecoderStream()).pipeThrough(holding());
+    return new Response(body.pipeThrough(new TextEncoderStream()), {status: reply.status, headers: reply.headers});
   };
+"""
+ON_THE_WAY_HERE = HELD + "window.fetch = late(window.fetch); })();"
+ON_THE_WAY_TO_THE_CLIENT = HELD + """
+  let fetch = window.fetch;  // until the page puts its own in its place, which is made late then
+  Object.defineProperty(window, 'fetch', {get: () => fetch, set: ours => { fetch = late(ours); }});
 })();"""
 
 
-def test_what_is_asked_as_the_stream_of_answers_ends_is_answered(served, open_page):
+@pytest.mark.parametrize("before", [ON_THE_WAY_HERE, ON_THE_WAY_TO_THE_CLIENT])
+def test_what_is_asked_as_the_stream_of_answers_ends_is_answered(served, open_page, before):
     names = keep_takes(served, 4)
-    page = wait_for_pads(open_page(before=HELD), names)
+    page = wait_for_pads(open_page(before=before), names)
     for number in (1, 2, 3, 4):  # the end of each answer's stream is late: it comes after the next question
+        held = page.evaluate("window.held || 0")
         hear(page, number)
-    assert page.evaluate("window.held") > 0
+        page.wait_for_function(f"window.held > {held}")

@@ -1,10 +1,11 @@
 // Gradio ends the stream of its answers once none is due. A question that is asked in that very moment would never be
 // answered: its client still takes the stream for open. So the end is kept from it while answers are due, and the stream
-// goes on with the next one.
+// goes on with the next one; and a question that is asked once the end is on its way to the client comes after it.
 (() => {
   const plain = window.fetch;
   const asking = new Set();  // questions that are on their way
   const due = new Set(), early = new Set();  // events that are asked for; that were answered before the page knew their names
+  let ended = Promise.resolve();  // once the client knows of the last end that was passed on to it
   const MESSAGE = /^data: \{"msg":"(\w+)","event_id":(?:"(\w+)"|null)/;
 
   async function question(request) {
@@ -19,7 +20,11 @@
   async function ask(...request) {
     const asked = question(request);
     asking.add(asked);
-    try { return await asked; } finally { asking.delete(asked); }
+    try {
+      const reply = await asked;
+      await ended;
+      return reply;
+    } finally { asking.delete(asked); }
   }
 
   async function* messages(reply) {
@@ -42,6 +47,8 @@
           yield* answers(next, request);
           return;
         }
+        const {signal} = request[0];  // of a Request: the client calls it off when it hears of the end
+        if (signal && !signal.aborted) ended = new Promise(resolve => signal.addEventListener('abort', resolve));
       }
       yield `${message}\n\n`;
     }
