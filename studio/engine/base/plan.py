@@ -20,7 +20,7 @@ FREE = ("device", "threads", "mixed_precision", "checkpoint_minutes", "vae_minut
 
 @dataclass(frozen=True)
 class Plan:
-    """Every number of the recipe. The defaults make the embedded base; tests make a tiny one with the same code.
+    """Every number of the recipe. The defaults make a base like the embedded one, tests a tiny one with the same code.
 
     A stage ends after its steps, or after its minutes of training where those are given; its learning rate falls
     by a cosine over whichever counts, the UNet's only after the share `unet_hold` of it: give it more while it holds,
