@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WORKERS ?= 3
 ONE_THREAD := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
-AS_USED := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=1000
+AS_USED := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=2000
 
 .PHONY: run setup test test-all lint bench bench-codec bench-base bench-real bench-lora bench-transform bench-train screenshots base check clean
 
