@@ -76,7 +76,7 @@ class TrainSettings:
                         "all that carry weight.", choices=("attention", "kohya", "all"), advanced=True,
                         group="Network")
     text_encoder: bool = knob(False, "Let the text encoder learn new words too.", advanced=True, group="Network")
-    learning_rate: float = knob(0.0, "Size of a step; 0 takes 0.003 for a small base and 0.0001 for a large one.",
+    learning_rate: float = knob(0.0, "Size of a step; 0 takes 0.005 for a small base and 0.0001 for a large one.",
                                 low=0, high=0.1, step=0.00001, group="Rates")
     text_encoder_learning_rate: float = knob(0.0, "The text encoder's own rate; 0 takes half of the other.", low=0,
                                              high=0.1, step=0.00001, advanced=True, group="Rates")

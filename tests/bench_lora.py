@@ -35,7 +35,7 @@ from studio.settings import GenerateSettings, PrepareSettings, TrainSettings
 
 RATE = 44100
 SEGMENTS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # seconds
-SWEEP = {"rank": (4, 16), "targets": ("attention", "kohya"), "learning_rate": (0.001, 0.002, 0.005),
+SWEEP = {"rank": (4, 16), "targets": ("attention", "kohya"), "learning_rate": (0.001, 0.003, 0.01),
          "steps": (60, 400), "scheduler": ("constant",)}
 COLUMNS = ("seconds", "ratio", "held out", "unlike", "spread ÷ kit's", "copies", "takes")
 

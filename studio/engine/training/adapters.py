@@ -57,7 +57,7 @@ class Adapters:
         self.text_encoder = more[0] if more else pipeline.text_encoder
 
     def _groups(self, base: Base) -> list[dict]:
-        rate = self.settings.learning_rate or (3e-3 if base.small else 1e-4)
+        rate = self.settings.learning_rate or (5e-3 if base.small else 1e-4)
         rates = {"unet": rate, "text_encoder": self.settings.text_encoder_learning_rate or rate / 2}
         return [{"params": [each for each in module.parameters() if each.requires_grad], "lr": rates[name],
                  "full_rate": rates[name]} for name, module in self.modules.items()]
