@@ -2,7 +2,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from page_hands import hear, keep_takes, open_tab, wait_for_pads
+from page_hands import hear, keep_takes, open_tab, pad, wait_for_pads
 
 from studio.errors import StudioError
 from studio.ui import app, launch
@@ -87,3 +87,35 @@ def test_what_is_asked_as_the_stream_of_answers_ends_is_answered(served, open_pa
         held = page.evaluate("window.held || 0")
         hear(page, number)
         page.wait_for_function(f"window.held > {held}")
+
+
+FIRST_IS_SLOW = """(() => {
+  let fetch = window.fetch, asked = 0, sent = 0, second = () => {};
+  const both = new Promise(resolve => { second = resolve; });
+  const slow = plain => async (...request) => {
+    if (window.slow && String(request[0]).includes('queue/join') && ++sent === 1) await both;
+    return plain(...request);
+  };
+  fetch = slow(fetch);
+  Object.defineProperty(window, 'fetch', {get: () => fetch, set: ours => {
+    fetch = (...request) => {
+      if (window.slow && String(request[0]).includes('queue/join') && ++asked === 2) setTimeout(second, 500);
+      return ours(...request);
+    };
+  }});
+})();"""
+
+
+def test_questions_reach_the_studio_in_the_order_in_which_they_are_asked(served, open_page):
+    names = keep_takes(served, 2)
+    page = wait_for_pads(open_page(before=FIRST_IS_SLOW), names)
+    page.evaluate("""() => {
+        const shown = document.querySelector('#generate-detail .detail');
+        Object.assign(window, {slow: true, looked: []});
+        new MutationObserver(() => looked.at(-1) === shown.dataset.id || looked.push(shown.dataset.id))
+            .observe(shown, {attributeFilter: ['data-id']});
+    }""")
+    for number in (1, 2):
+        page.click(pad(number))
+    page.wait_for_function("looked.length === 2")
+    assert page.evaluate("looked") == names

@@ -6,6 +6,7 @@
   const asking = new Set();  // questions that are on their way
   const due = new Set(), early = new Set();  // events that are asked for; that were answered before the page knew their names
   let ended = Promise.resolve();  // once the client knows of the last end that was passed on to it
+  let last = ended;  // the question that was asked last
   const MESSAGE = /^data: \{"msg":"(\w+)","event_id":(?:"(\w+)"|null)/;
 
   async function question(request) {
@@ -18,7 +19,8 @@
   }
 
   async function ask(...request) {
-    const asked = question(request);
+    const put = () => question(request), asked = last.then(put, put);
+    last = asked;
     asking.add(asked);
     try {
       const reply = await asked;

@@ -25,7 +25,7 @@ DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "more", "transform"
 # order: Gradio would drop it while the one before is answered, or say that one's news again ("always_last"). Faults
 # reach the user as toasts only from the queue.
 TYPED = dict(QUICK, trigger_mode="always_last")
-HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_limit=1)
+HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_id="library", concurrency_limit=1)
 HINT = "Sounds that you look for appear here."
 RESTORE = "library-restore"  # where a sound or picture goes in that is dropped anywhere on the tab
 TO_GENERATE = to_front("Generate")

@@ -22,7 +22,8 @@ from studio.ui.training_desk import ANY, ROLES, Desk
 
 TO_GENERATE = to_front("Generate")
 LATEST = dict(QUICK, trigger_mode="always_last")  # settings follow one another: the last ones count
-HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_limit=1)  # news from the browser must all be heard
+# News from the browser must all be heard, in their order.
+HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_id="runs", concurrency_limit=1)
 NOTE_HEIGHT = 70  # pixels, of one with a bar: what stands below must not jump
 MOVES_EXPECTATION = ("base", "steps", "epochs", "batch_size", "gradient_accumulation", "targets", "text_encoder",
                      "gradient_checkpointing", "mixed_precision", "device", "processes")
