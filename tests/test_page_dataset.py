@@ -6,7 +6,7 @@ import numpy
 import pytest
 import soundfile
 from dataset_hands import RATE, drop, hit, name_dataset, prepared, row, saved, shots, tidy, written
-from page_hands import HOSTILE, no_markup, wait_for_tone, wav, write
+from page_hands import HOSTILE, no_markup, open_tab, wait_for_tone, wav, write
 
 
 @pytest.fixture
@@ -80,6 +80,31 @@ def test_a_name_typed_while_the_page_is_loading_stays(browser, served, page):
     assert slow.input_value("#dataset-name input") == "my own"
     assert slow.get_attribute(".sound_table", "data-rows") == "0"
     slow.close()
+
+
+def test_the_dataset_that_is_named_last_is_shown_whatever_is_answered_last(page):
+    def asks(request, begin):
+        return (request.post_data or "").startswith(f'{{"data":[{begin}')
+
+    def tick():  # what was asked before is answered by then
+        with page.expect_response(lambda answer: asks(answer.request, "null,null")):
+            pass
+
+    held = []
+    name_dataset(page, "named_first")
+    page.route("**/gradio_api/**", lambda route: held.append((route, route.fetch()))
+               if asks(route.request, '"named_first"') else route.continue_())
+    open_tab(page, "Spectrogram")
+    open_tab(page, "Dataset")
+    page.fill("#dataset-name input", "named_last")
+    page.keyboard.press("Enter")
+    tick()
+    assert held
+    for route, answer in held:
+        route.fulfill(response=answer)
+    page.unroute("**/gradio_api/**")
+    tick()
+    assert page.get_attribute(".sound_table", "data-dataset") == "named_last"
 
 
 # -------------------------------------------------------------------------------------------------- trimming, slicing

@@ -66,9 +66,10 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     # in the browser and not before: what the user has typed meanwhile stays
     opened.then(None, [name, first], [name], js="(name, first) => name || first", **QUICK)
     tab.select(bench.names, None, [name], **QUICK)
-    name.change(bench.show, [name], [sounds, preset, *form.controls], **LATEST)
-    for event in (tab.select, sounds.stale):
-        event(bench.refresh, [name], [sounds], **LATEST)
+    last = gr.State()
+    # one event of both: of two that are on their way at once, the older could be answered last
+    gr.on([tab.select, name.change], bench.show, [name, last], [last, sounds, preset, *form.controls], **LATEST)
+    sounds.stale(rows.contents, [name], [sounds], **LATEST)
 
     shown, buttons = [name, preset, said, sounds], [prepare, demo, stop]
     for pressed, handler, inputs in (

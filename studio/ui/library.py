@@ -114,14 +114,14 @@ def _export(studio: Studio) -> tuple[list[gr.components.Component], Form]:
 def _wire_takes(finder: Finder, pads: Pads, rows: TakeRows, detail: Detail, what: gr.Radio, shown: list) -> None:
     """What is done with a take, wherever it is seen."""
     for seen in (pads, rows):
-        seen.chosen(told(finder.choose), None, detail, **HEARD).failure(told(finder.changed), None, shown, **QUICK)
+        seen.chosen(told(finder.choose), None, detail, **HEARD).failure(told(finder.changed), None, shown, **HEARD)
         seen.picked(told(finder.pick), None, what, **HEARD)
     acts = [act for seen in (pads, rows) for act in (
         (seen.starred, finder.star), (seen.renamed, finder.rename), (seen.removed, finder.remove),
         (seen.undone, finder.undo))]
     for event, handler in (*acts, (detail.starred, finder.star), (detail.renamed, finder.rename),
                            (detail.noted, finder.note)):
-        event(told(handler), None, shown, **HEARD).failure(told(finder.changed), None, shown, **QUICK)
+        event(told(handler), None, shown, **HEARD).failure(told(finder.changed), None, shown, **HEARD)
     detail.revealed(told(finder.reveal), None, None, **QUEUED)
 
 

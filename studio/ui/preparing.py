@@ -67,17 +67,21 @@ class Preparing:
         names = self.studio.datasets()
         return [gr.update(choices=names), names[0] if names else NEW_NAME]
 
-    def refresh(self, name: str | None) -> dict[str, Any]:
-        """The sounds as they are now: other pages edit them too."""
-        return self.rows.contents(name)
+    def show(self, name: str | None, last: str | None) -> list[Any]:
+        """What is in a dataset as it is now: [name, sounds, preset, *form].
 
-    def show(self, name: str | None) -> list[Any]:
-        """A dataset was named: what is in it, [sounds, preset, *form]; a new one lets all controls be used."""
+        The controls stay as they are where it is the `last` one that was shown; else they take its settings, and for a
+        new one all can be used.
+        """
         shown = self.rows.contents(name)
-        if not shown["rows"]:
-            return [shown, gr.update(visible=True), *self.form.enabled(True)]
-        dataset = engine.dataset.look(self.studio.dataset_folder(name))
-        return [shown, gr.update(visible=False), *(gr.update(value=each) for each in self.form.show(dataset.prepare))]
+        if name == last:
+            controls = [gr.skip()] * (1 + len(self.form.controls))
+        elif not shown["rows"]:
+            controls = [gr.update(visible=True), *self.form.enabled(True)]
+        else:
+            settings = engine.dataset.look(self.studio.dataset_folder(name)).prepare
+            controls = [gr.update(visible=False), *(gr.update(value=each) for each in self.form.show(settings))]
+        return [name, shown, *controls]
 
     # ------------------------------------------------------------------------------------------------ bringing in
     @noted

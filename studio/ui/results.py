@@ -5,7 +5,7 @@ import gradio as gr
 from studio.ui.components.detail import Detail
 from studio.ui.components.pads import Pads
 from studio.ui.shelf import Shelf
-from studio.ui.studio import QUEUED, QUICK
+from studio.ui.studio import QUEUED
 from studio.ui.toasts import told
 
 PADS = ("star", "rename", "remove")
@@ -18,9 +18,9 @@ LoraSlot = tuple[gr.Dropdown, gr.Slider]  # a LoRA and its strength
 def wire_looking(shelf: Shelf, tab: gr.Tab, pads: Pads, detail: Detail) -> None:
     """What is shown when the tab comes to the front, and a closer look at the sound that is played."""
     for opened in (tab.select, shelf.studio.page.load):
-        opened(told(shelf.show), None, [pads, detail], **QUICK)
+        opened(told(shelf.show), None, [pads, detail], **IN_TURN)
     chosen = pads.chosen(told(shelf.choose), None, detail, **IN_TURN)
-    chosen.failure(told(shelf.show), None, [pads, detail], **QUICK)
+    chosen.failure(told(shelf.show), None, [pads, detail], **IN_TURN)
 
 
 def wire_changing(shelf: Shelf, pads: Pads, detail: Detail) -> None:
@@ -35,7 +35,7 @@ def wire_changing(shelf: Shelf, pads: Pads, detail: Detail) -> None:
              detail.noted(told(shelf.note), None, detail, **IN_TURN),
              detail.revealed(told(shelf.reveal), None, None, **QUEUED)]
     for event in wired:
-        event.failure(told(shelf.show), None, both, **QUICK)  # what another page or program took away goes here as well
+        event.failure(told(shelf.show), None, both, **IN_TURN)  # what another page took away goes here as well
 
 
 def lora_slot(prefix: str, number: int) -> LoraSlot:
