@@ -1,32 +1,30 @@
-// Gradio ends the stream of its answers once none is due. A question that is asked in that very moment would never be
-// answered: its client still takes the stream for open. So the end is kept from it while answers are due, and the stream
-// goes on with the next one; and a question that is asked once the end is on its way to the client comes after it.
+// Gradio ends the stream of its answers once none is due, and its client opens another with the next question. One that is
+// asked in that very moment would never be answered: the client still takes the stream for open. So the client is given
+// one stream that does not end; behind it the studio's follow one another while answers are due. And questions leave the
+// page one after the other: two at once could reach the studio the wrong way round.
 (() => {
   const plain = window.fetch;
-  const asking = new Set();  // questions that are on their way
   const due = new Set(), early = new Set();  // events that are asked for; that were answered before the page knew their names
-  let ended = Promise.resolve();  // once the client knows of the last end that was passed on to it
-  let last = ended;  // the question that was asked last
+  let wake = () => {};  // the stream that waits until an answer is due
+  let last = Promise.resolve();  // the question that was asked last
   const MESSAGE = /^data: \{"msg":"(\w+)","event_id":(?:"(\w+)"|null)/;
 
   async function question(request) {
     const reply = await plain(...request);
     if (reply.ok) {
       const event = (await reply.clone().json()).event_id;
-      if (!early.delete(event)) due.add(event);
+      if (!early.delete(event)) {
+        due.add(event);
+        wake();
+      }
     }
     return reply;
   }
 
-  async function ask(...request) {
-    const put = () => question(request), asked = last.then(put, put);
-    last = asked;
-    asking.add(asked);
-    try {
-      const reply = await asked;
-      await ended;
-      return reply;
-    } finally { asking.delete(asked); }
+  function ask(...request) {
+    const put = () => question(request);
+    last = last.then(put, put);
+    return last;
   }
 
   async function* messages(reply) {
@@ -38,35 +36,23 @@
     }
   }
 
-  async function* answers(reply, request) {
-    for await (const message of messages(reply)) {
-      const [, kind, event] = MESSAGE.exec(message) || [];
-      if (kind === 'process_completed' && !due.delete(event)) early.add(event);
-      if (kind === 'close_stream') {
-        await Promise.allSettled(asking);
-        const next = due.size ? await plain(...request) : null;
-        if (next && next.ok) {
-          yield* answers(next, request);
-          return;
-        }
-        const {signal} = request[0];  // of a Request: the client calls it off when it hears of the end
-        if (signal && !signal.aborted) ended = new Promise(resolve => signal.addEventListener('abort', resolve));
+  async function* answers(request) {
+    for (;;) {
+      const reply = await plain(...request);
+      if (!reply.ok) throw new Error(`The studio does not answer: ${reply.status}.`);
+      for await (const message of messages(reply)) {
+        const [, kind, event] = MESSAGE.exec(message) || [];
+        if (kind === 'process_completed' && !due.delete(event)) early.add(event);
+        if (kind !== 'close_stream') yield `${message}\n\n`;
       }
-      yield `${message}\n\n`;
+      if (!due.size) await new Promise(resolve => { wake = resolve; });
     }
   }
 
-  async function listen(...request) {
-    const reply = await plain(...request);
-    if (!reply.ok) return reply;
-    const told = answers(reply, request), {status, headers} = reply;
-    const body = new ReadableStream({
-      async pull(out) {
-        const {value, done} = await told.next();
-        if (done) out.close(); else out.enqueue(value);
-      },
-    });
-    return new Response(body.pipeThrough(new TextEncoderStream()), {status, headers});
+  function listen(...request) {
+    const told = answers(request);
+    const stream = new ReadableStream({pull: async out => out.enqueue((await told.next()).value)});
+    return Promise.resolve(new Response(stream.pipeThrough(new TextEncoderStream())));
   }
 
   window.fetch = (resource, options) => {
