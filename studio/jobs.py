@@ -21,7 +21,7 @@ from studio.errors import Cancelled, StudioError
 from studio.files import cure, locked, read_json, reason, sha1_of, unused, write_json, write_whole
 from studio.knobs import as_dict, from_dict
 from studio.progress import INNER, Progress
-from studio.runs import LAST_WORDS, Run, latest, running, runs
+from studio.runs import LAST_WORDS, Run, born, latest, running, runs
 from studio.settings import TrainSettings
 from studio.story import Estimate
 
@@ -120,7 +120,7 @@ def _start_process(run: Run) -> None:
     settings = run.settings()
     with (run.folder / "log.txt").open("ab") as log:
         process = _process(_command(run.folder, settings), settings, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    write_json(run.folder / "process.json", {"pid": process.pid, "started": psutil.Process(process.pid).create_time()})
+    write_json(run.folder / "process.json", {"pid": process.pid, "started": born(process.pid)})
 
 
 def _command(folder: Path, settings: TrainSettings) -> list[str]:
@@ -304,7 +304,7 @@ def work_here(dataset: Path, settings: TrainSettings, run_folder: Path, *, out: 
         return None
     write_json(run.folder / "settings.json", {"version": 1, "dataset": str(Path(dataset).resolve()), "resume": resume,
                                               "train": as_dict(settings), "out": str(Path(out).resolve())})
-    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
     (run.folder / "stop").unlink(missing_ok=True)
     if resume:
         run.tell({"stage": "resume"})

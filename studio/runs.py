@@ -28,6 +28,7 @@ from studio.settings import TrainSettings
 from studio.story import Estimate, Story, event_in, events_in
 
 ENDS = ("done", "stopped", "failed")
+TICK = 0.02  # seconds; a start is told to a hundredth
 WATCH_EVERY = 0.2  # seconds between two looks into the run folder
 LAST_WORDS = 300  # characters of a crashed process's log that are shown
 TAIL = 65536  # bytes at the end of the events in which the last line surely begins
@@ -110,8 +111,8 @@ class Run:
             return False
         mark = read_json(path)
         try:
-            process = psutil.Process(mark["pid"])
-            return process.create_time() == mark["started"] and process.status() != psutil.STATUS_ZOMBIE
+            return (abs(born(mark["pid"]) - mark["started"]) < TICK
+                    and psutil.Process(mark["pid"]).status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 
@@ -149,6 +150,10 @@ class Run:
         """The settings that it was started with."""
         return from_dict(TrainSettings, read_json(self.folder / "settings.json")["train"], where=self.name)
 
+    def makes(self, name: str) -> bool:
+        """Whether its LoRA goes into a file of this name, wherever the folder of both is by now."""
+        return Path(read_json(self.folder / "settings.json").get("out", "")).name == name
+
     def resumable(self) -> bool:
         """Whether there is a checkpoint to go on from."""
         return any((self.folder / "checkpoints").glob("step-*"))
@@ -166,13 +171,19 @@ class Run:
             (self.folder / "queued").unlink(missing_ok=True)
             self.tell({"status": "stopped"})
 
-    def wait(self, on_event: Callable[[Mapping[str, Any]], None]) -> RunState:
-        """Follow the run until it ends, telling each event once; returns its last state."""
+    def wait(self, on_event: Callable[[Mapping[str, Any]], None],
+             waiting: Callable[[], Any] = lambda: None) -> RunState:
+        """Follow the run until it ends, telling each event once; returns its last state.
+
+        waiting : called again and again while the run is in the queue; the one before may have ended without a word
+        """
         told = 0
         if self.queued:
             on_event({"stage": "queued", "step": 0, "total": 0, "note": "waits until the run before it ends",
                       "values": {}})
         while True:
+            if self.queued:
+                waiting()
             going = self.queued or self.alive()
             events = self.events()
             for event in events[told:]:
@@ -210,6 +221,14 @@ class Stories:
         """What the run's folder says now."""
         with self._lock:
             return run.state(self._stories.setdefault(run.folder, Story()))
+
+
+def born(pid: int) -> float:
+    """When a process was started, in seconds of a clock that nobody sets. Raises psutil.NoSuchProcess.
+
+    Linux counts from the machine's start and psutil adds that, which moves as the clock is set right after a sleep.
+    """
+    return psutil.Process(pid).create_time() - (psutil.boot_time() if psutil.LINUX else 0)
 
 
 def runs(folder: Path) -> list[Run]:

@@ -33,7 +33,7 @@ from studio.engine.prompts import guides
 from studio.engine.transform import repaint
 from studio.engine.way import slerp
 from studio.errors import StudioError
-from studio.settings import TransformSettings
+from studio.settings import MelSettings, TransformSettings
 from studio.workspace import workspace
 
 HOST, PORT = "127.0.0.1", 3013  # Riffusion's own
@@ -183,7 +183,7 @@ def _made(base: Base, wish: Wish, folder: Path) -> dict[str, Any]:
     """Riffusion's interpolation: everything travels in a straight line, noise on the sphere, at `alpha`."""
     mel, alpha = base.mel, wish.alpha
     check_fits(base, mel)
-    seed_image = _seed_image(folder, wish.seed_image_id, (mel.n_mels, mel.n_frames))
+    seed_image = _seed_image(folder, wish.seed_image_id, mel)
     anew = None if wish.mask_image_id is None else _scaled(
         masks.read(_named(folder, "mask_image_id", wish.mask_image_id)), (mel.n_mels, mel.n_frames))
     words = torch.lerp(*(guides(base, [end.prompt], [end.negative_prompt]) for end in (wish.start, wish.end)),
@@ -201,7 +201,8 @@ def _made(base: Base, wish: Wish, folder: Path) -> dict[str, Any]:
     else:
         pixels = pixels_from_latents(base, denoising.denoise(base, noise, words, settings))
     waveform = sound_from_pixels(pixels, mel)[0]
-    return {"image": _jpeg(pixels[0]), "audio": _mp3(waveform, mel.sample_rate), "duration_s": mel.duration}
+    image, sound = _jpeg(_turned(pixels[0], mel)), _mp3(waveform, mel.sample_rate)
+    return {"image": image, "audio": sound, "duration_s": mel.duration}
 
 
 def _named(folder: Path, field: str, name: str) -> Path:
@@ -215,10 +216,10 @@ def _named(folder: Path, field: str, name: str) -> Path:
     return path
 
 
-def _seed_image(folder: Path, name: str, size: tuple[int, int]) -> Tensor | None:
-    """The picture to begin from, (n_mels, n_frames) float 0…255 with bright for loud; None where og_beat is not there.
+def _seed_image(folder: Path, name: str, mel: MelSettings) -> Tensor | None:
+    """The picture to begin from, (n_mels, n_frames) float 0…255 as `mel` draws it; None where og_beat is not there.
 
-    A PNG of the studio is bright for loud already; any other counts as Riffusion's, which is dark for loud.
+    A PNG of the studio says which it is; any other counts as Riffusion's, which is dark for loud.
     """
     if name == DEFAULT_SEED_IMAGE and not (folder / f"{name}.png").is_file():
         return None
@@ -230,8 +231,13 @@ def _seed_image(folder: Path, name: str, size: tuple[int, int]) -> Tensor | None
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise StudioError(f"seed_image_id is {name!r}, which could not be read as a picture; "
                           "save it anew as PNG") from error
-    loud = levels if ours else 255 - levels
-    return _scaled(loud, size)
+    loud = _turned(levels, picture.load(path).mel) if ours else 255 - levels
+    return _scaled(_turned(loud, mel), (mel.n_mels, mel.n_frames))
+
+
+def _turned(levels: Tensor, mel: MelSettings) -> Tensor:
+    """A picture as `mel` draws it from one that is bright for loud, and the other way round."""
+    return 255 - levels if mel.inverted else levels
 
 
 def _scaled(levels: Tensor, size: tuple[int, int]) -> Tensor:
@@ -239,7 +245,7 @@ def _scaled(levels: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _jpeg(pixels: Tensor) -> str:
-    """A picture as Riffusion shows it, dark for loud and RGB, as a data URL."""
+    """A picture that is bright for loud as Riffusion shows it, dark for loud and RGB, as a data URL."""
     grey = (255 - pixels.round().clamp(0, 255)).to(torch.uint8).cpu().numpy()
     file = io.BytesIO()
     Image.fromarray(grey).convert("RGB").save(file, format="JPEG", quality=95)

@@ -150,8 +150,10 @@ def train(arguments: argparse.Namespace) -> dict[str, Any] | None:
 
 def _waited_for(run: Any) -> Any:
     """How the run ended; Ctrl-C stops it first."""
+    from studio import jobs
+
     try:
-        return run.wait(_tell_event)
+        return run.wait(_tell_event, waiting=lambda: jobs.advance(run.folder.parent))
     except KeyboardInterrupt:
         print("\nstopping: the step is finished and saved", file=sys.stderr)
         run.stop()
@@ -175,7 +177,7 @@ def _last_run(out: Path) -> Any:
     from studio import jobs
 
     of_this = re.compile(re.escape(out.stem) + r"(_\d+)?\.run")
-    return next((run for run in jobs.runs(out.parent) if of_this.fullmatch(run.name)), None)
+    return next((run for run in jobs.runs(out.parent) if of_this.fullmatch(run.name) and run.makes(out.name)), None)
 
 
 def _seconds(events: list[dict[str, Any]]) -> float:

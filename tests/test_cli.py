@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from studio import cli, flags, jobs, settings
+from studio import cli, flags, jobs, settings, verbs
 from studio.cli import main
+from studio.files import write_json
 from studio.runs import Estimate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,3 +133,10 @@ def test_an_estimate_is_told_and_nothing_is_trained(tmp_path, monkeypatch, capsy
     said = capsys.readouterr().out
     assert "300 steps: about 2.7 minutes (0.50 s a step); 1.0 GB of memory, 4.0 GB more are free" in said
     assert not list(tmp_path.iterdir())
+
+
+def test_another_loras_run_is_not_the_one_to_resume(tmp_path):
+    for name in ("kit", "kit_2"):  # the run of kit_2.safetensors, the newer one, is called as kit's second would be
+        write_json(tmp_path / f"{name}.run" / "settings.json", {"out": str(tmp_path / f"{name}.safetensors")})
+    assert verbs._last_run(tmp_path / "kit.safetensors").name == "kit.run"
+    assert verbs._last_run(tmp_path / "kit_2.safetensors").name == "kit_2.run"

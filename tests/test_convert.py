@@ -36,6 +36,15 @@ def test_a_folder_goes_through_in_one_go_and_keeps_its_places(sounds, tmp_path):
     assert len(back.written) == 3 and not back.refused
 
 
+def test_beside_the_sounds_themselves_nothing_is_written_over(sounds):
+    before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
+    assert len(convert.encode(sounds, sounds, MEL).written) == 3
+    result = convert.decode(sounds, sounds, {})
+    assert {path: path.read_bytes() for path in before} == before
+    assert [reason for _, reason in result.refused] == ["kick.wav is there already; give another folder"] * 2
+    assert [path.name for path in result.written] == ["kick_wav.wav"]
+
+
 def test_the_sound_comes_back_with_its_start_its_length_and_its_level(sounds, tmp_path):
     convert.encode(sounds / "kick.wav", tmp_path / "kick.png", presets.load("mel", "one-shot-128"))
     convert.decode(tmp_path / "kick.png", tmp_path / "kick.wav", {})

@@ -11,7 +11,7 @@ from studio.engine.models import Base, load_base
 from studio.engine.prompts import guides
 from studio.errors import Cancelled
 from studio.progress import Progress
-from studio.settings import TransformSettings
+from studio.settings import SAMPLERS, TransformSettings
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +78,20 @@ def test_a_stop_leaves_after_the_step_it_was_asked_in(base: Base, noise: torch.T
     with pytest.raises(Cancelled):
         denoise(base, noise, guides(base, [""], [""]), TransformSettings(steps=9), report=stop)
     assert steps == [1, 2]
+
+
+@pytest.mark.parametrize("scheduler", SAMPLERS)
+def test_every_sampler_begins_within_a_sound(base: Base, noise: torch.Tensor, scheduler: str) -> None:
+    original = noise_for(base, base.mel, [1, 2])
+    settings = TransformSettings(steps=4, strength=0.5, scheduler=scheduler)
+    latents = denoise(base, noise, guides(base, ["kick"], [""]), settings, original=original)
+    assert latents.isfinite().all() and not torch.allclose(latents, original, atol=1e-2)
+
+
+def test_noise_on_the_way_is_a_seeds_own(base: Base) -> None:
+    noise, words = noise_for(base, base.mel, [7]), guides(base, ["kick"], [""])
+    settings = TransformSettings(steps=4, scheduler="euler a")
+    first, same, other = denoise(base, noise.repeat(3, 1, 1, 1), words, settings, seeds=[1, 1, 2])
+    assert torch.equal(first, same) and not torch.allclose(first, other, atol=1e-2)
+    alone = denoise(base, noise, words, settings, seeds=[2])[0]
+    assert torch.allclose(alone, other, atol=1e-4)

@@ -63,6 +63,14 @@ def test_a_lora_has_its_strength_and_leaves_no_trace_when_taken_off(base, lora):
     assert torch.equal(effect(base, []), bare)
 
 
+def test_the_text_encoders_weights_have_the_names_that_other_programs_know(lora, tmp_path):
+    """diffusers under any transformers, ComfyUI: transformers 5 has dropped the level text_model."""
+    for file in (lora, loras.export(lora, tmp_path / "exported.safetensors", "diffusers")):
+        names = [name for name in loras.load_file(file) if name.startswith("text_encoder.")]
+        assert "text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight" in names
+        assert all(name.startswith("text_encoder.text_model.encoder.") for name in names)
+
+
 @pytest.mark.parametrize("format", ["kohya", "diffusers"])
 def test_an_exported_lora_has_the_same_effect_though_alpha_is_not_the_rank(base, lora, tmp_path, format):
     exported = loras.export(lora, tmp_path / "exported.safetensors", format)

@@ -71,6 +71,12 @@ def test_pictures_of_a_size_the_base_cannot_take_are_refused(tiny_base):
         models.check_fits(base, MelSettings(n_frames=120))
 
 
+def test_riffusions_stereo_pictures_are_no_bases_to_learn(tiny_base):
+    with pytest.raises(StudioError, match="Riffusion's stereo pictures.*prepare the sounds in mono"):
+        models.check_fits(models.load_base(str(tiny_base), "cpu"),
+                          dataclasses.replace(presets.load("mel", "riffusion"), stereo=True, n_mels=128, n_frames=128))
+
+
 def test_a_base_that_knows_its_bands_refuses_pictures_of_another_height(tiny_base):
     base = models.load_base(str(tiny_base), "cpu")
     with pytest.raises(StudioError, match="n_mels is 256, but base .* 128 rows; prepare .* a preset of 128"):

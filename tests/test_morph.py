@@ -45,6 +45,21 @@ def test_slerp_keeps_its_ends_and_the_length_of_noise() -> None:
     assert torch.allclose(slerp(start, start, 0.3), start)
 
 
+def test_slerp_needs_no_double_precision_of_the_device() -> None:
+    class Single(torch.Tensor):
+        """As on MPS, which has no float64."""
+
+        def double(self) -> torch.Tensor:
+            raise TypeError("no float64")
+
+        def cpu(self) -> torch.Tensor:
+            return self.as_subclass(torch.Tensor)
+
+    start, end = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    there = slerp(start.as_subclass(Single), end.as_subclass(Single), 0.5)
+    assert torch.equal(there.cpu(), slerp(start, end, 0.5))
+
+
 def test_a_way_leads_over_all_its_points(tmp_path: Path, quick: dict) -> None:
     takes = list(morph(MorphSettings(start="kick", via=("clap",), end="snare", count=3, **quick), tmp_path / "way"))
     plain = next(generate(GenerateSettings(prompt="clap", count=1, **{**quick, "seed": 6}), tmp_path / "plain"))

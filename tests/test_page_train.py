@@ -2,13 +2,12 @@
 
 import os
 
-import psutil
 import pytest
 from page_hands import HOSTILE, no_markup, open_tab, wait_for_tone, wav, write
 
 from studio.files import write_json
 from studio.knobs import as_dict
-from studio.runs import Run
+from studio.runs import Run, born
 from studio.settings import GenerateSettings, MelSettings, PrepareSettings, TrainSettings
 
 STEPS = (0, 100, 200)
@@ -135,7 +134,7 @@ def test_previews_are_heard_beside_each_other_and_the_best_is_marked(page, serve
 
 def test_a_page_follows_a_run_that_another_process_writes(page, served, small_dataset):
     run = keep_run(served, "followed", status="")
-    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
     try:
         open_tab(page, "Train")
         page.wait_for_function("document.querySelector('#run-note').innerText.includes('followed: training')")

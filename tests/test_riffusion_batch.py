@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from studio import presets
 from studio.engine import riffusion_batch
+from studio.engine.models import as_long_as, load_base
 from studio.errors import StudioError
 from studio.settings import GenerateSettings
 
@@ -23,7 +25,7 @@ def test_every_entry_is_a_wish_with_the_files_params(tmp_path: Path) -> None:
     bells, beats = riffusion_batch.read(path, GenerateSettings(count=2, seed=7))
     assert (bells.prompt, bells.seed, bells.steps, bells.scheduler, bells.count) == ("church bells", 42, 50, "dpm++", 2)
     assert bells.base == "riffusion/riffusion-model-v1"
-    assert bells.duration == pytest.approx(5.12)
+    assert bells.duration == pytest.approx(5.11)  # from the first column of 512 to the last
     assert (beats.prompt, beats.negative_prompt, beats.seed) == ("beats", "drums", 7)
 
 
@@ -43,3 +45,11 @@ def test_a_list_of_params_is_tried_on_every_entry(tmp_path: Path) -> None:
 def test_what_is_no_batch_file_is_one_sentence(tmp_path: Path, data: object, named: str) -> None:
     with pytest.raises(StudioError, match=named):
         riffusion_batch.read(written(tmp_path / "batch.json", data), GenerateSettings())
+
+
+@pytest.mark.parametrize("width", [512, 896, 1024])
+def test_a_width_is_the_pictures_own(tiny_base: Path, tmp_path: Path, width: int) -> None:
+    path = written(tmp_path / "batch.json", {"params": {"width": width}, "entries": [{"prompt": "bells"}]})
+    [wish] = riffusion_batch.read(path, GenerateSettings())
+    wide = as_long_as(load_base(str(tiny_base), "cpu"), presets.load("mel", "riffusion"), wish.duration)
+    assert wide.n_frames == width

@@ -3,7 +3,6 @@
 import os
 
 import gradio as gr
-import psutil
 import pytest
 import torch
 
@@ -11,7 +10,7 @@ from studio.engine import library
 from studio.engine.picture import Picture
 from studio.files import write_json
 from studio.knobs import as_dict
-from studio.runs import Run
+from studio.runs import Run, born
 from studio.settings import GenerateSettings, MelSettings, TrainSettings
 from studio.ui.run_view import MOST_COLUMNS, PARTS, RunView
 from studio.ui.studio import Studio
@@ -60,7 +59,7 @@ def test_a_second_look_changes_only_what_has_changed(view, workspace):
 
 def test_the_run_at_work_is_shown_unless_the_page_has_chosen_another(view, workspace):
     busy = keep_run(workspace, "busy", status="")
-    write_json(busy.folder / "process.json", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    write_json(busy.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
     keep_run(workspace, "newest")
     assert looked(view)["note"]["text"].startswith("busy: training")
     assert looked(view, "newest")["note"]["text"].startswith("newest")
@@ -69,7 +68,7 @@ def test_the_run_at_work_is_shown_unless_the_page_has_chosen_another(view, works
 
 def test_the_list_says_what_can_be_done_with_each_run(view, workspace):
     busy = keep_run(workspace, "busy", status="")
-    write_json(busy.folder / "process.json", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    write_json(busy.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
     waiting = keep_run(workspace, "waiting", status="")
     (waiting.folder / "queued").touch()
     for status in ("done", "stopped", "failed"):

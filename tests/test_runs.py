@@ -2,11 +2,13 @@
 
 import json
 import os
+import time
 
+import psutil
 import pytest
 
 from studio.files import write_json
-from studio.runs import Run, Stories, runs
+from studio.runs import Run, Stories, born, runs
 from studio.story import Story
 
 
@@ -127,9 +129,7 @@ def test_a_run_that_waits_is_not_taken_for_a_dead_one_and_leaves_the_queue_when_
 
 
 def test_a_process_that_said_its_last_word_is_not_at_work_any_more(run):
-    import psutil
-
-    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": psutil.Process().create_time()})
+    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
     assert run.at_work() and run.state().status == "starting"
     tell(run, "train", 1, loss=0.5)
     assert run.state().status == "running"
@@ -152,3 +152,31 @@ def test_runs_are_found_newest_first(tmp_path):
         os.utime(tmp_path / name / "settings.json", (number, number))
     (tmp_path / "no run").mkdir()
     assert [each.name for each in runs(tmp_path)] == ["a", "c", "b"]
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux counts from the machine's start")
+def test_a_clock_that_is_set_right_ends_no_run(run, monkeypatch):
+    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
+    assert run.alive()
+    before = psutil.boot_time()
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: before + 3600)
+    assert psutil.Process().create_time() > time.time() and run.alive()
+
+
+def test_who_waits_for_a_queued_run_can_see_to_its_turn(run):
+    turns = []
+
+    def begin():
+        turns.append(run.name)
+        if len(turns) == 3:
+            (run.folder / "queued").unlink()
+            run.tell({"status": "done"})
+
+    (run.folder / "queued").touch()
+    assert run.wait(lambda event: None, waiting=begin).status == "done"
+    assert turns == ["a"] * 3
+
+
+def test_a_run_knows_its_lora_by_name_though_both_were_moved(run):
+    write_json(run.folder / "settings.json", {"out": "/elsewhere/kit_2.safetensors"})
+    assert run.makes("kit_2.safetensors") and not run.makes("kit.safetensors")

@@ -9,13 +9,18 @@ import threading
 import urllib.request
 from pathlib import Path
 
+import numpy
 import pytest
 import soundfile
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from studio.engine import picture
 from studio.errors import StudioError
+from studio.knobs import from_dict
 from studio.serve import app, serve
+from studio.settings import MelSettings
 
 GOOD = {"alpha": 0.25, "num_inference_steps": 2, "seed_image_id": "og_beat",
         "start": {"prompt": "kick", "seed": 42, "denoising": 0.75, "guidance": 7.0},
@@ -93,6 +98,28 @@ def test_a_seed_image_is_what_comes_back_where_the_mask_is_black(client: TestCli
     image, _ = picture_and_sound(client.post("/run_inference/", json=wish).json())
     assert image.getpixel((10, 100))[0] < 60  # dark for loud, as it was sent
     assert image.getpixel((100, 20))[0] > 200
+
+
+def test_a_base_that_draws_loud_dark_sees_and_gives_the_same_pictures(base: str, tmp_path: Path) -> None:
+    """As riffusion-model-v1 does. A picture of the studio says for itself which it is."""
+    inverted = shutil.copytree(base, tmp_path / "inverted")
+    mel = json.loads((inverted / "mel.json").read_text(encoding="utf-8")) | {"inverted": True}
+    (inverted / "mel.json").write_text(json.dumps(mel), encoding="utf-8")
+    seeds = tmp_path / "seed_images"
+    falling = 0.9 * torch.sin(torch.arange(44100) * 0.05) * torch.exp(-torch.arange(44100) / 4000)
+    bright, dark = (picture.of_sound(falling, from_dict(MelSettings, mel | {"inverted": way})) for way in (False, True))
+    picture.save(seeds / "bright.png", bright)
+    picture.save(seeds / "dark.png", dark)
+    Image.fromarray(dark.pixels.numpy()).convert("RGB").save(seeds / "theirs.png")
+    wish = {"num_inference_steps": 1, "start__denoising": 0, "end__denoising": 0}
+    answers = [TestClient(app(str(folder), "cpu", seeds)).post(
+        "/run_inference/", json=changed(**wish, seed_image_id=name)).json()
+        for folder in (base, inverted) for name in ("bright", "dark", "theirs")]
+    for answer in answers:
+        image, sound = picture_and_sound(answer)
+        assert numpy.abs(numpy.asarray(image)[..., 0].astype(int) - dark.pixels.numpy()).mean() < 3
+        energy = [(part**2).sum() for part in numpy.array_split(sound.read(), 3)]
+        assert energy[0] > 20 * sum(energy[1:])
 
 
 @pytest.mark.parametrize(("changes", "named"), [

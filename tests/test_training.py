@@ -107,6 +107,13 @@ def test_resuming_without_a_checkpoint_is_refused(kit, settings, tmp_path):
         train(kit, settings, tmp_path, resume=True)
 
 
+@pytest.mark.parametrize("other", [{"rank": 8}, {"targets": "attention"}, {"text_encoder": True}])
+def test_a_checkpoint_of_other_weights_is_not_resumed(kit, settings, tmp_path, other):
+    train(kit, settings, tmp_path)
+    with pytest.raises(StudioError, match="another rank, targets or text_encoder"):
+        train(kit, dataclasses.replace(settings, **other), tmp_path, resume=True)
+
+
 def test_the_text_encoder_learns_only_when_asked(kit, settings, tmp_path):
     without = weights(train(kit, settings, tmp_path / "without"))
     together = weights(train(kit, dataclasses.replace(settings, text_encoder=True), tmp_path / "with"))

@@ -306,3 +306,12 @@ def test_laying_over_keeps_untouched_samples_bit_for_bit() -> None:
     assert torch.equal(mixed[untouched], original[untouched])
     assert torch.equal(mixed[360:640], new[360:640])
     assert not torch.equal(mixed[800:810], original[800:810])
+
+
+def test_colour_is_taken_on_alike_where_loud_is_dark() -> None:
+    """As riffusion-model-v1 draws."""
+    chance = torch.Generator().manual_seed(2)
+    pixels, reference = (torch.randint(0, 256, shape, generator=chance).float() for shape in ((2, 16, 16), (16, 16)))
+    bright, dark = (transform_module._coloured(*turned, 1.0, MelSettings(inverted=way)) for way, turned in (
+        (False, (pixels, reference)), (True, (255 - pixels, 255 - reference))))
+    assert torch.allclose(255 - dark, bright, atol=1e-3) and not torch.allclose(bright, pixels, atol=1)

@@ -57,7 +57,10 @@ def decode(source: Path, target: Path, changes: Mapping[str, Any], *, unmarked: 
 
 def _each(source: Path, target: Path, suffixes: frozenset[str], to_suffix: str, one: Callable[[Path, Path], None],
           report: Report) -> Converted:
-    """Do `one` file, or all of a folder that have one of the suffixes, keeping their relative places."""
+    """Do `one` file, or all of a folder that have one of the suffixes, keeping their relative places.
+
+    Into the folder that they come from nothing is written over.
+    """
     source, target = Path(source), Path(target)
     if not source.is_dir():
         one(source, target)
@@ -66,12 +69,14 @@ def _each(source: Path, target: Path, suffixes: frozenset[str], to_suffix: str, 
     paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes)
     if not paths:
         raise StudioError(f"{source}: holds no file of {', '.join(sorted(suffixes))}; choose another folder")
-    written, refused = [], []
+    written, refused, in_place = [], [], source.resolve() == target.resolve()
     for number, path in enumerate(paths, 1):
         to = target / path.relative_to(source).with_suffix(to_suffix)
         if to in written:  # kick.wav and kick.flac side by side
             to = to.with_name(f"{to.stem}_{path.suffix[1:]}{to_suffix}")
         try:
+            if in_place and to.exists():  # decoding beside the sounds that the pictures were made of
+                raise StudioError(f"{to.name} is there already; give another folder")
             one(path, to)
             written.append(to)
         except StudioError as error:

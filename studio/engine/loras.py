@@ -55,7 +55,7 @@ def save(path: Path, modules: Mapping[str, torch.nn.Module], base: str, mel: Mel
     weights, configuration = {}, {}
     for part, module in modules.items():
         for key, value in get_peft_model_state_dict(module).items():
-            weights[f"{part}.{key}"] = value.detach().float().cpu().contiguous()
+            weights[_known(f"{part}.{key}")] = value.detach().float().cpu().contiguous()
         for key, value in module.peft_config["default"].to_dict().items():
             configuration[f"{part}.{key}"] = sorted(value) if isinstance(value, set) else value
     metadata = {
@@ -163,7 +163,7 @@ def export(source: Path, target: Path, format: str) -> Path:
         metadata = kohya.metadata(Path(target).stem, info.base, info.mel, info.recipe, weights, alphas)
         metadata |= kohya.hashes(tensors, metadata)
     else:
-        tensors, metadata = _folded(Path(source)), {"format": "pt"}
+        tensors, metadata = {_known(key): value for key, value in _folded(Path(source)).items()}, {"format": "pt"}
     if OURS in (said := _metadata(Path(source))):
         metadata[OURS] = said[OURS]
     return write_whole(target, lambda beside: _save(tensors, beside, metadata))
@@ -207,13 +207,17 @@ def _from_kohya(module: str) -> str:
     return module
 
 
+def _known(name: str) -> str:
+    """A module or weight by the name that other programs know: transformers 5 dropped a level of the text encoder."""
+    part, path = name.split(".", 1)
+    return f"{part}.text_model.{path}" if part == "text_encoder" and not path.startswith("text_model.") else name
+
+
 def _to_kohya(weights: Mapping[str, Tensor], alphas: Mapping[str, float]) -> dict[str, Tensor]:
     tensors = {}
     for key, value in weights.items():
         module, side, _ = key.rsplit(".", 2)
-        part, path = module.split(".", 1)
-        if part == "text_encoder" and not path.startswith("text_model."):
-            path = f"text_model.{path}"  # transformers 5 dropped this level; the other programs still expect it
+        part, path = _known(module).split(".", 1)
         name = f"{PARTS[part]}_{path.replace('.', '_')}"
         tensors[f"{name}.{'lora_down' if side == 'lora_A' else 'lora_up'}.weight"] = value
         tensors[f"{name}.alpha"] = torch.tensor(alphas[module])

@@ -26,7 +26,7 @@ from huggingface_hub.errors import HFValidationError
 from transformers.utils import logging as transformers_logging
 
 from studio import presets
-from studio.engine import devices
+from studio.engine import devices, riffusion
 from studio.engine.solver import AngularSolver
 from studio.errors import StudioError
 from studio.files import read_json
@@ -150,12 +150,15 @@ def mel_of(folder: Path, name: str, pipeline: StableDiffusionPipeline) -> MelSet
 
 
 def check_fits(base: Base, mel: MelSettings) -> None:
-    """Raise StudioError where pictures of `mel` are of a size that the base cannot take or has never seen.
+    """Raise StudioError where pictures of `mel` are of a size or kind that the base cannot take or has never seen.
 
     Any base takes multiples of what its VAE and UNet halve; one with mel settings of its own has learned where each
     band lies, so the height must be its own too.
     """
     multiple = _multiple(base)
+    if mel.stereo and riffusion.understands(mel):
+        raise StudioError("Riffusion's stereo pictures are for its own programs, no base has learned from them; "
+                          "prepare the sounds in mono, or with another preset")
     for name, size in (("n_mels", mel.n_mels), ("n_frames", mel.n_frames)):
         if size % multiple:
             raise StudioError(f"{name} is {size}, which base {base.name!r} cannot take; "
@@ -170,7 +173,7 @@ def as_long_as(base: Base, mel: MelSettings, duration: float) -> MelSettings:
     if not duration:
         return mel
     columns, multiple = (duration * mel.sample_rate + mel.pad) / mel.hop_length + 1, _multiple(base)
-    return replace(mel, n_frames=multiple * math.ceil(columns / multiple))
+    return replace(mel, n_frames=multiple * math.ceil(columns / multiple - 1e-9))
 
 
 def _multiple(base: Base) -> int:

@@ -58,5 +58,5 @@ def _known(path: Path, said: Any, keys: Mapping[str, tuple[str, type]], where: s
     if "guidance" in fields:
         fields["guidance"] = fields["guidance"] or 1.0  # 0 is none there; here 1 is, and 0 leaves it to the studio
     if "duration" in fields:
-        fields["duration"] *= COLUMN
+        fields["duration"] = (fields["duration"] - 1) * COLUMN  # of a picture's columns the first stands at 0
     return fields

@@ -6,7 +6,7 @@ have in common, are denoised from the same noise, so that they change alike and 
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -97,12 +97,13 @@ def remake(base: Base, mel: MelSettings, waveform: Tensor, anew: Tensor, setting
 
 
 def repaint(base: Base, pixels: Tensor, noise: Tensor, words: Tensor, settings: TransformSettings, *,
-            anew: Tensor | None = None, report: Report = silent) -> Tensor:
+            anew: Tensor | None = None, seeds: Sequence[int] = (), report: Report = silent) -> Tensor:
     """Pictures (n, n_mels, n_frames), or stereo (n, 3, n_mels, n_frames), 0…255, denoised anew from `strength` on.
 
     noise   : (n, channels, h, w), what `noise_for` gives
     words   : what `prompts.guides` gives
     anew    : (n, n_mels, n_frames) in 0…1; where it is 0 the pixels come out as they went in
+    seeds   : as for `denoising.denoise`
     returns : float, same shape as `pixels`
     A base of grey pictures draws the three planes of a stereo picture as three of its own, from the same noise.
     """
@@ -113,11 +114,13 @@ def repaint(base: Base, pixels: Tensor, noise: Tensor, words: Tensor, settings: 
     if pixels.dim() == 4 and not base.mel.stereo:
         planes = pixels.shape[1]
         fresh = repaint(base, pixels.flatten(0, 1), noise.repeat_interleave(planes, dim=0), words, settings,
-                        anew=anew.repeat_interleave(planes, dim=0), report=report)
+                        anew=anew.repeat_interleave(planes, dim=0),
+                        seeds=[each for each in seeds for _ in range(planes)], report=report)
         return fresh.unflatten(0, (-1, planes))
     original = latents_from_pixels(base, pixels)
     small = torch.nn.functional.adaptive_avg_pool2d(anew[:, None], noise.shape[-2:]).to(noise.dtype)
-    latents = denoising.denoise(base, noise, words, settings, original=original, anew=small, report=report)
+    latents = denoising.denoise(base, noise, words, settings, original=original, anew=small, seeds=seeds,
+                                report=report)
     fresh = pixels_from_latents(base, latents, stereo=pixels.dim() == 4).to(pixels.device)
     return pixels + (anew[:, None] if pixels.dim() == 4 else anew) * (fresh - pixels)
 
@@ -138,8 +141,8 @@ def _remade(base: Base, mel: MelSettings, waveform: Tensor, anew: Tensor, plan: 
         made = torch.zeros_like(sounds)
         if busy.any():
             seeds = [settings.seed + each.number for each, is_busy in zip(batch, busy, strict=True) if is_busy]
-            told = pixels[busy] if reference is None else coloured_as(pixels[busy], reference, settings.mix)
-            fresh = repaint(base, told, noise_for(base, mel, seeds), words, settings, anew=masked[busy],
+            told = pixels[busy] if reference is None else _coloured(pixels[busy], reference, settings.mix, mel)
+            fresh = repaint(base, told, noise_for(base, mel, seeds), words, settings, anew=masked[busy], seeds=seeds,
                             report=report)
             own = sounds[busy] if len(waveform) == 2 else sounds[busy, 0]
             decoded = _decoded(fresh, pixels[busy], peak_db[busy], masked[busy], mel, report,
@@ -155,6 +158,13 @@ def _pictured(path: Path, mel: MelSettings) -> Tensor:
     waveform, sample_rate = audio.read(path)
     mono = audio.resample(audio.to_mono(waveform), sample_rate, mel.sample_rate)
     return codec.encode(audio.fit(mono, mel.samples, 0)[None], dataclasses.replace(mel, stereo=False))[0][0]
+
+
+def _coloured(pixels: Tensor, reference: Tensor, mix: float, mel: MelSettings) -> Tensor:
+    """Pictures of `mel` with the colour of another; those of Riffusion are dark for loud."""
+    if not mel.inverted:
+        return coloured_as(pixels, reference, mix)
+    return 255 - coloured_as(255 - pixels, 255 - reference, mix)
 
 
 def _part(anew: Tensor, window: Window, mel: MelSettings) -> Tensor:

@@ -28,7 +28,8 @@ def slerp(start: Tensor, end: Tensor, place: float) -> Tensor:
 
     Keeps the length that Gaussian noise has, where a straight line would sag. Parallel tensors go in a straight line.
     """
-    cosine = float(torch.nn.functional.cosine_similarity(start.flatten().double(), end.flatten().double(), dim=0))
+    exact = (each.flatten().cpu().double() for each in (start, end))  # MPS has no float64
+    cosine = float(torch.nn.functional.cosine_similarity(*exact, dim=0))
     angle = math.acos(max(-1.0, min(1.0, cosine)))
     if math.sin(angle) < 1e-4:
         return torch.lerp(start, end, place)

@@ -10,9 +10,11 @@ import torch
 from accelerate import Accelerator
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from torch import Tensor
 
 from studio.engine.models import Base
 from studio.engine.training.swift import quicken
+from studio.errors import StudioError
 from studio.settings import TrainSettings
 
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
@@ -85,13 +87,26 @@ class Adapters:
         """All that `load` needs to go on from here."""
         scaler = self.accelerator.scaler
         return {"optimizer": self.optimizer.state_dict()["state"], "scaler": scaler.state_dict() if scaler else {},
-                "lora": {name: get_peft_model_state_dict(module) for name, module in self.modules.items()}}
+                "lora": self._weights()}
+
+    def _weights(self) -> dict[str, dict[str, Tensor]]:
+        return {name: get_peft_model_state_dict(module) for name, module in self.modules.items()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go back to what `state` gave; rates stay as they are set now."""
+        """Go back to what `state` gave; rates stay as they are set now.
+
+        Raises StudioError where that was of other weights, whose moments would land on these.
+        """
+        if _shapes(state["lora"]) != _shapes(self._weights()):
+            raise StudioError("the checkpoint is of a LoRA with another rank, targets or text_encoder; resume with "
+                              "those that the run was started with, or start a new one")
         for name, module in self.modules.items():
             set_peft_model_state_dict(module, state["lora"][name])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
         if state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
+
+
+def _shapes(weights: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:
+    return {part: {name: weight.shape for name, weight in theirs.items()} for part, theirs in weights.items()}
