@@ -88,6 +88,8 @@ class TrainSettings:
     gradient_accumulation: int = knob(1, "Batches summed into one step, where memory holds only small ones.", low=1,
                                       high=128, step=1, advanced=True, group="Batches")
     seed: int = knob(1, "Same seed, same LoRA.", low=0, high=2**31 - 1, step=1, group="Batches")
+    roles: tuple[str, ...] = knob((), "Which sounds are learned: those whose captions name one of these roles, such as "
+                                  "kick or closed hat; empty learns all.", group="Captions")
     trigger: str = knob("", "A word of your own, put before every caption and learned with the kit: use it in prompts "
                         "to call the kit.", advanced=True, group="Captions")
     caption_dropout: float = knob(0.1, "Share of steps without a caption: what guidance compares with.", low=0, high=1,

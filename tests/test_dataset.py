@@ -91,6 +91,18 @@ def test_disabled_sounds_are_not_shown_and_none_left_is_told():
         dataset.shown(replace(made, one_shots=rows[:2]))
 
 
+def test_only_sounds_of_the_wanted_roles_are_used():
+    rows = tuple(OneShot(file_name=text, text=text) for text in ("kick, deep", "808", "tight snare", "texture"))
+    made = dataset.Dataset(Path("ds"), MEL, PLAIN, (*rows, OneShot(file_name="off", text="kick", enabled=False)))
+    assert dataset.used(made) == list(rows)
+    assert dataset.used(made, ["kick", "808"]) == list(rows[:2])
+    assert dataset.shown(made, ["snare"]) == [rows[2]]
+    with pytest.raises(StudioError, match="ds: no caption names clap or rim, they name kick, 808, snare, no role; "):
+        dataset.used(made, ["clap", "rim"])
+    with pytest.raises(StudioError, match="no role is called 'snares'; did you mean 'snare'"):
+        dataset.used(made, ["snares"])
+
+
 def test_a_copied_dataset_is_whole(tmp_path, kit):
     ready(tmp_path / "ds", kit)
     shutil.move(tmp_path / "ds", tmp_path / "moved")

@@ -175,8 +175,15 @@ def test_the_dial_and_the_roles_move_the_controls_and_say_what_it_takes(page, se
     page.wait_for_function(f"{steps} === '1000'")
     write(page, "train-base", served.base)
     page.locator("#train-role label", has_text="snare").click()
-    page.wait_for_function("document.querySelector('#train-preset input').value === 'snare-clap'")
-    page.wait_for_function(f"{steps} === '1000'")
+    page.wait_for_function("document.querySelector('#train-roles textarea').value === 'snare\\nclap\\nrim'")
+    expected = "document.querySelector('#train-expected').innerText"
+    page.wait_for_function(f"{expected}.startsWith('1000 steps · each of 1 sound ')")
+    write(page, "train-roles", "clap")
+    page.wait_for_function(f"{expected}.includes('no caption names clap, they name hat, kick, snare')")
+    page.wait_for_function("!document.querySelector('#train-role input:checked')")
+    page.locator("#train-role label", has_text="any").click()
+    page.wait_for_function("document.querySelector('#train-roles textarea').value === ''")
+    page.wait_for_function(f"{expected}.startsWith('1000 steps · each of 3 sounds ')")
     page.locator("#train-dial label", has_text="a hint").click()
     page.wait_for_function(f"{steps} === '100'")
     assert page.input_value("#train-base textarea, #train-base input") == str(served.base)  # the user's own stays

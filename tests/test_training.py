@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import shutil
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 
 from studio.engine import audio, dataset, devices, loras, models, preparation
 from studio.engine.training import train
-from studio.engine.training.material import Material
+from studio.engine.training.material import Kit, Material
 from studio.errors import Cancelled, StudioError
 from studio.settings import MelSettings, PrepareSettings, TrainSettings
 
@@ -141,6 +142,15 @@ def test_disabled_sounds_and_weights_are_honoured(kit, tiny_base, settings):
     names = [shot.file_name for shot in shown]
     assert shots[0].file_name not in names
     assert names.count(shots[1].file_name) == 3 * names.count(shots[2].file_name)
+
+
+def test_only_the_wanted_roles_are_learned(kit, settings, tmp_path):
+    folder = shutil.copytree(kit, tmp_path / "kit")
+    snares = dataset.load(folder).one_shots[1:3]
+    dataset.revise(folder, [dataclasses.replace(shot, text="tight snare") for shot in snares])
+    learned = Kit(folder, dataclasses.replace(settings, roles=("snare", "clap")))
+    assert [shot.file_name for shot in learned.sounds] == [shot.file_name for shot in snares]
+    assert learned.order.tolist() == learned.learned == [0, 1] and learned.tags() == {"tight snare": 2}
 
 
 # ---------------------------------------------------------------------------------------------------------- faults

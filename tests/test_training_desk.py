@@ -12,7 +12,7 @@ from studio.story import Estimate
 from studio.ui.form import Form
 from studio.ui.run_view import RunView
 from studio.ui.studio import Studio
-from studio.ui.training_desk import ANY, KEPT, ROLES, Desk, _spoken
+from studio.ui.training_desk import KEPT, ROLES, STANDARD, Desk, _spoken
 
 
 @pytest.fixture
@@ -39,15 +39,26 @@ def test_the_form_in_groups_has_every_setting(desk):
     assert desk.form.read([each.value for each in desk.form.controls]) == TrainSettings()
 
 
-def test_every_role_is_a_preset_and_leaves_the_machine_and_the_users_words_alone(desk):
-    assert ANY in dict(ROLES).values() and set(dict(ROLES).values()) <= set(presets.names("train"))
+def test_a_preset_leaves_the_machine_and_the_users_words_alone(desk):
+    for name in presets.names("train"):
+        brought = set(said(desk, desk.preset(name, 0))) & set(KEPT)
+        assert brought == ({"roles"} if presets.load("train", name).roles else set())
+
+
+def test_what_it_learns_is_a_preset_and_the_choice_follows_the_control(desk):
+    assert set(dict(ROLES).values()) <= set(presets.names("train"))
     for _, name in ROLES:
-        assert not set(said(desk, desk.preset(name, 0))) & set(KEPT)
+        assert desk.learns(desk.learn(name)) == name
+    assert desk.learns(None) == desk.learns("") == STANDARD and desk.learns("snare") is None
+    assert desk.form.read(values_of(desk, roles=("snare", "clap", "rim"))).roles == ("snare", "clap", "rim")
+    assert desk.learn("snare-clap") == "snare\nclap\nrim"
 
 
-def test_a_preset_for_another_base_brings_its_base(desk):
+def test_a_preset_for_another_base_brings_its_base_and_the_next_one_its_own(desk):
     changed = said(desk, desk.preset("stable-diffusion-1.5", 0))
     assert changed["base"].startswith("stable-diffusion") and changed["gradient_checkpointing"] is True
+    changed = said(desk, desk.preset("quick", 0))
+    assert changed["base"] == "embedded" and changed["gradient_checkpointing"] is False
 
 
 def test_the_dial_turns_what_it_says_from_the_preset_on(desk):

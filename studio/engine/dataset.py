@@ -16,8 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from studio.engine import audio
-from studio.engine.wording import role_of
-from studio.errors import StudioError
+from studio.engine.wording import role_of, roles as role_names
+from studio.errors import StudioError, did_you_mean
 from studio.files import read_json, write_json, write_whole
 from studio.knobs import as_dict, from_dict
 from studio.settings import DECODER_ONLY, MelSettings, OneShot, PrepareSettings
@@ -130,15 +130,31 @@ def made_of(prepared: Path) -> str:
     return str((recipe or {}).get("sha1", ""))
 
 
-def shown(dataset: Dataset) -> list[OneShot]:
-    """The sounds that training sees, each as often as its weight says: weights 1 and 1.5 give 2 and 3 times.
+def used(dataset: Dataset, roles: Sequence[str] = ()) -> list[OneShot]:
+    """The sounds that training sees: enabled, with a weight above 0, and of one of `roles`, () for all.
 
-    Whatever is enabled with a weight above 0 comes at least once; nothing comes more than 100 times. Raises
-    StudioError where nothing is left.
+    Raises StudioError where nothing is left, and for a role that no caption can name.
     """
+    for role in roles:
+        if role not in role_names():
+            raise StudioError(f"no role is called {role!r}; {did_you_mean(role, role_names())}")
     rows = [row for row in dataset.one_shots if row.enabled and row.weight > 0]
     if not rows:
         raise StudioError(f"{dataset.folder}: no sound is enabled with a weight above 0; enable one")
+    wanted = [row for row in rows if not roles or role_of(row.text) in roles]
+    if not wanted:
+        there = ", ".join(dict.fromkeys(role_of(row.text) or "no role" for row in rows))
+        raise StudioError(f"{dataset.folder.name}: no caption names {' or '.join(roles)}, they name {there}; "
+                          "learn other roles or all, or mend the captions")
+    return wanted
+
+
+def shown(dataset: Dataset, roles: Sequence[str] = ()) -> list[OneShot]:
+    """What `used` gives, each sound as often as its weight says: weights 1 and 1.5 give 2 and 3 times.
+
+    Each comes at least once; nothing comes more than 100 times. Raises StudioError as `used` does.
+    """
+    rows = used(dataset, roles)
     exact = [Fraction(row.weight).limit_denominator(MOST_REPEATS) for row in rows]
     unit = Fraction(math.gcd(*(each.numerator for each in exact)), math.lcm(*(each.denominator for each in exact)))
     repeats = [int(each / unit) if unit else 0 for each in exact]

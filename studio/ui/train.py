@@ -18,15 +18,15 @@ from studio.ui.form import Form
 from studio.ui.run_view import RunView
 from studio.ui.studio import QUEUED, QUICK, Studio, to_front
 from studio.ui.toasts import told
-from studio.ui.training_desk import ANY, ROLES, Desk
+from studio.ui.training_desk import ROLES, STANDARD, Desk
 
 TO_GENERATE = to_front("Generate")
 LATEST = dict(QUICK, trigger_mode="always_last")  # settings follow one another: the last ones count
 # News from the browser must all be heard, in their order.
 HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_id="runs", concurrency_limit=1)
 NOTE_HEIGHT = 70  # pixels, of one with a bar: what stands below must not jump
-MOVES_EXPECTATION = ("base", "steps", "epochs", "batch_size", "gradient_accumulation", "targets", "text_encoder",
-                     "gradient_checkpointing", "mixed_precision", "device", "processes")
+MOVES_EXPECTATION = ("base", "roles", "steps", "epochs", "batch_size", "gradient_accumulation", "targets",
+                     "text_encoder", "gradient_checkpointing", "mixed_precision", "device", "processes")
 
 
 def build(studio: Studio, tab: gr.Tab) -> None:
@@ -70,7 +70,7 @@ def _wish(studio: Studio) -> tuple:
         dataset = gr.Dropdown(label="Dataset", choices=[], interactive=True, min_width=140, elem_id="train-dataset")
         name = gr.Textbox(label="Name of the LoRA", placeholder="the dataset's name", interactive=True, max_lines=1,
                           min_width=140, elem_id="train-name")
-    role = gr.Radio(label="What it learns", choices=list(ROLES), value=ANY, interactive=True,
+    role = gr.Radio(label="What it learns", choices=list(ROLES), value=STANDARD, interactive=True,
                     elem_classes="segments", elem_id="train-role")
     turned = gr.Radio(label="How close to the kit: longer and stronger to the right", value=0, interactive=True,
                       choices=[(words, position) for position, words in dial.WORDS.items()],
@@ -82,7 +82,7 @@ def _wish(studio: Studio) -> tuple:
         measure = gr.Button("Measure", size="md", scale=1, min_width=90, elem_id="train-measure")
     others = RunList({"runs": []}, elem_id="train-runs")
     with gr.Accordion("All controls", open=False, elem_id="train-all"):
-        preset = gr.Dropdown(label="Preset", info="Sets the controls below.", value=ANY, interactive=True,
+        preset = gr.Dropdown(label="Preset", info="Sets the controls below.", value=STANDARD, interactive=True,
                              choices=presets.names("train", studio.workspace), elem_id="train-preset")
         form = Form(TrainSettings, prefix="train", at_once=False)
         form.groups()
@@ -123,10 +123,9 @@ def _wire_wish(studio: Studio, tab: gr.Tab, desk: Desk, wish: list, expectation:
     dataset, name, role, turned, preset = wish
     studio.page.load(told(desk.opened), None, [dataset, name, *form.controls], **QUICK)
     tab.select(desk.datasets, dataset, dataset, **QUICK)
-    role.input(lambda chosen: chosen, role, preset, **QUICK)
-    preset.input(lambda chosen: chosen if chosen in dict(ROLES).values() else None, preset, role, **QUICK)
-    for control in (role, preset):
-        control.input(told(desk.preset), [control, turned], form.controls, **QUEUED)
+    role.input(told(desk.learn), role, form["roles"], **QUICK)
+    form["roles"].change(desk.learns, form["roles"], role, **LATEST)
+    preset.input(told(desk.preset), [preset, turned], form.controls, **QUEUED)
     turned.input(told(desk.turn), [preset, turned], form.controls, **QUEUED)
     for control in (dataset, *(form[name] for name in MOVES_EXPECTATION)):
         control.change(desk.expect, [dataset, *form.controls], expectation, **LATEST)

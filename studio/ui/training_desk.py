@@ -20,13 +20,13 @@ from studio.ui.form import Form
 from studio.ui.run_view import RunView
 from studio.ui.studio import Studio
 
-ANY = "standard"  # the preset for whatever has no role
-# (what the page says, preset)
+STANDARD = "standard"  # the preset to begin with, which learns all of a kit
+# (what the page says, the preset that says which sounds are learned)
 ROLES = (("kick · 808 · tom", "kick-808-tom"), ("snare · clap", "snare-clap"), ("hat · cymbal", "hat-cymbal"),
-         ("any", ANY))
+         ("any", STANDARD))
 # What a preset leaves as it is: where the work is done, and words of the user's own
-KEPT = ("base", "device", "mixed_precision", "processes", "gradient_checkpointing", "report_to", "checkpoint_every",
-        "seed", "trigger", "preview_every", "preview_prompts", "preview_count", "held_out", "early_stop")
+KEPT = ("roles", "device", "mixed_precision", "processes", "report_to", "checkpoint_every", "seed", "trigger",
+        "preview_every", "preview_prompts", "preview_count", "held_out", "early_stop")
 
 
 class Desk:
@@ -52,16 +52,24 @@ class Desk:
         return [self.datasets(_dataset_of(run)), run.name, *self.form.show(run.settings())]
 
     def preset(self, name: str | None, position: int | None) -> list[Any]:
-        """A role or another preset was chosen, or the dial turned: the form's values."""
+        """A preset was chosen: the form's values."""
         if not name:
             return [gr.skip()] * len(self.form.controls)
         settings = presets.load("train", name, self.studio.workspace)
         of_machine = [field for field in KEPT if getattr(settings, field) == getattr(TrainSettings(), field)]
         return self.form.show(dial.turned(settings, position or 0), keep=of_machine)
 
+    def learn(self, name: str) -> str:
+        """What it shall learn was chosen: the control of that."""
+        return "\n".join(presets.load("train", name, self.studio.workspace).roles)
+
+    def learns(self, roles: str | None) -> str | None:
+        """Which choice of what it learns the control says; None for other roles than any of them."""
+        return next((name for _, name in ROLES if self.learn(name).split("\n") == (roles or "").split("\n")), None)
+
     def turn(self, name: str | None, position: int | None) -> list[Any]:
         """The dial was turned: only what it moves changes."""
-        settings = dial.turned(presets.load("train", name or ANY, self.studio.workspace), position or 0)
+        settings = dial.turned(presets.load("train", name or STANDARD, self.studio.workspace), position or 0)
         others = [field for field in TrainSettings.__dataclass_fields__ if field not in dial.TURNED]
         return self.form.show(settings, keep=others)
 
@@ -76,7 +84,7 @@ class Desk:
             return note("")
         try:
             settings = self.form.read(values)
-            used = engine.dataset.totals(engine.dataset.look(self.studio.dataset_folder(dataset)).one_shots).used
+            used = len(engine.dataset.used(engine.dataset.look(self.studio.dataset_folder(dataset)), settings.roles))
         except StudioError as error:
             return note(str(error), tone="bad")
         measured = self._measured.get((dataset, *kind_of(settings)))

@@ -42,7 +42,7 @@ class Kit:
 
     def __init__(self, folder: Path, settings: TrainSettings) -> None:
         self.dataset = dataset.load(folder)
-        shown = dataset.shown(self.dataset)
+        shown = dataset.shown(self.dataset, settings.roles)
         self.sounds: list[OneShot] = list({shot.file_name: shot for shot in shown}.values())
         row_of = {shot.file_name: row for row, shot in enumerate(self.sounds)}
         self.held = _held_out(len(self.sounds), settings)
