@@ -70,19 +70,27 @@ def test_pads_play_equally_loud_unless_that_is_switched_off(still):
     page.click("#generate-pads .level")
 
 
+PRESS = """([note, velocity]) => midiInput.onmidimessage(
+    {data: [0x90, note, velocity], timeStamp: performance.now()})"""
+
+
+def connected(page):
+    """The page with a pad controller that PRESS plays."""
+    if not page.locator("#generate-pads .midi.on").count():
+        page.evaluate("""() => { window.midiInput = {name: 'Test Pad', onmidimessage: null};
+            navigator.requestMIDIAccess = async () => ({inputs: new Map([['a', midiInput]]), onstatechange: null}); }""")
+        page.click("#generate-pads .midi")
+        page.wait_for_selector("#generate-pads .midi.on")
+    return page
+
+
 def test_a_pad_controller_plays_the_pads_with_its_velocity(still):
-    page = still
-    page.evaluate("""() => { window.midiInput = {name: 'Test Pad', onmidimessage: null};
-        navigator.requestMIDIAccess = async () => ({inputs: new Map([['a', midiInput]]), onstatechange: null}); }""")
+    page = connected(still)
     page.evaluate(WATCH_GAINS)
-    hear_note = """([note, velocity]) => midiInput.onmidimessage(
-        {data: [0x90, note, velocity], timeStamp: performance.now()})"""
-    page.click("#generate-pads .midi")
-    page.wait_for_selector("#generate-pads .midi.on")
     assert page.get_attribute("#generate-pads .midi", "title") == "Test Pad"
-    page.evaluate(hear_note, [37, 127])
-    page.evaluate(hear_note, [37, 64])
-    page.evaluate(hear_note, [37, 0])  # a note that ends
+    page.evaluate(PRESS, [37, 127])
+    page.evaluate(PRESS, [37, 64])
+    page.evaluate(PRESS, [37, 0])  # a note that ends
     assert page.get_attribute("#generate-pads .pads", "data-played").startswith("take_18")
     hard, soft = page.evaluate("gains")
     assert soft / hard == pytest.approx((64 / 127) ** 2, rel=0.01)
@@ -142,6 +150,22 @@ def test_a_note_is_kept(still, served):
     hear(page, 1)
     assert page.input_value("#generate-detail .note") == "for the second verse, not the first: 1"
     assert recipes(served, name)[0]["marks"]["note"] == "for the second verse, not the first: 1"
+
+
+def test_a_note_is_the_sounds_that_it_was_begun_for_though_another_came_up_meanwhile(still, served):
+    page = connected(still)
+    hear(page, 2)
+    other = page.input_value("#generate-detail .note")
+    name = hear(page, 3)
+    page.fill("#generate-detail .note", "too long")
+    page.evaluate(PRESS, [37, 100])
+    page.wait_for_selector(f"#generate-detail .detail[data-id='{page.get_attribute(pad(2), 'data-id')}']")
+    assert page.input_value("#generate-detail .note") == "too long"
+    page.keyboard.press("Tab")
+    page.wait_for_function("said => document.querySelector('#generate-detail .note').value === said", arg=other)
+    hear(page, 3)
+    page.wait_for_function("document.querySelector('#generate-detail .note').value === 'too long'")
+    assert recipes(served, name)[0]["marks"]["note"] == "too long"
 
 
 def test_what_is_thrown_away_can_be_brought_back_to_its_pad(pads, served):

@@ -149,24 +149,31 @@ strips.addEventListener('pointerdown', event => {
 });
 file.addEventListener('dragstart', event => carry(event.dataTransfer, [shown.sound.url], shown.sound.url));
 
-// Keeps a text when it is left, or with Enter where it has one line; Escape brings the old one back.
-function kept(field, old, act) {
-  field.addEventListener('change', () => { if (shown && field.value.trim() !== old()) act(field.value.trim()); });
+// Keeps a text when it is left, or with Enter where it has one line; Escape brings the old one back. It is for the sound
+// that was shown when it was begun: another may have come up meanwhile.
+function kept(field, act) {
+  let begun = null;
+  field.addEventListener('focus', () => { begun = shown && {id: shown.id, text: field.value}; });
+  field.addEventListener('change', () => {
+    const typed = field.value.trim();
+    if (begun && typed !== begun.text) act(begun.id, typed);
+  });
+  field.addEventListener('blur', () => { if (begun && !(shown && shown.id === begun.id)) draw(); });
   field.addEventListener('keydown', event => {
     event.stopPropagation();
-    if (event.key === 'Escape') { field.value = old(); field.blur(); }
+    if (event.key === 'Escape') { field.value = begun ? begun.text : ''; field.blur(); }
     if (event.key === 'Enter' && field.tagName === 'INPUT') field.blur();
   });
 }
 if (can.has('name')) {
   Object.assign(name, {maxLength: 200, title: 'name: the file is called by it as well', spellcheck: false});
   name.setAttribute('aria-label', 'name');
-  kept(name, () => shown.title, typed => typed ? trigger('renamed', {id: shown.id, name: typed}) : draw());
+  kept(name, (id, typed) => { if (typed) trigger('renamed', {id, name: typed}); else name.value = shown.title; });
 }
 if (note) {
   Object.assign(note, {maxLength: 4000, rows: 1, placeholder: 'note'});
   note.setAttribute('aria-label', 'note');
-  kept(note, () => shown.note, typed => trigger('noted', {id: shown.id, note: typed}));
+  kept(note, (id, typed) => trigger('noted', {id, note: typed}));
 }
 
 take();

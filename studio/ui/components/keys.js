@@ -22,8 +22,9 @@ function aimed(event) {
 }
 
 // Whether the key goes into a text.
-function typing(event) {
-  const at = aimed(event);
+function typing(event) { return takesText(aimed(event)); }
+
+function takesText(at) {
   if (at.isContentEditable || ['TEXTAREA', 'SELECT'].includes(at.tagName)) return true;
   return at.tagName === 'INPUT' && !['range', 'checkbox', 'radio', 'button', 'submit', 'file'].includes(at.type);
 }

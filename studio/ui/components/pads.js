@@ -163,7 +163,7 @@ function show(i) {
   if (screenOf !== first) { first = screenOf; take(); }
   const cell = drawn.get(nameOf(items()[i], i));
   if (!cell) return;
-  cell.focus({preventScroll: true});
+  if (!takesText(document.activeElement)) cell.focus({preventScroll: true});  // a MIDI pad takes no keyboard
   cell.scrollIntoView({block: 'nearest'});
 }
 
