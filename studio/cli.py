@@ -37,6 +37,12 @@ def main(argv: list[str]) -> int:
     except StudioError as error:
         print(f"studio: {error}", file=sys.stderr)
         return FAULT
+    except ModuleNotFoundError as error:
+        if (error.name or "studio").startswith("studio"):
+            raise
+        print(f"studio: {error.name} is missing in this Python; run: make setup, then: source .venv/bin/activate",
+              file=sys.stderr)
+        return FAULT
     except (Cancelled, KeyboardInterrupt):
         print("studio: stopped", file=sys.stderr)
         return STOPPED

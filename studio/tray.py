@@ -14,7 +14,8 @@ try:
     from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 except ImportError as error:
-    raise StudioError("the drag tray needs PySide6; install it with: pip install '.[desktop]'") from error
+    raise StudioError("the drag tray needs PySide6; install it with: "
+                      "pip install --constraint constraints.txt --editable '.[desktop]'") from error
 
 MOST = 500  # sounds in the list, the newest first
 CALM_MS = 300  # after the folder has changed: a run writes many files

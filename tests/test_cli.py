@@ -10,6 +10,7 @@ import pytest
 
 from studio import cli, flags, jobs, settings, verbs
 from studio.cli import main
+from studio.engine import selfcheck
 from studio.files import write_json
 from studio.runs import Estimate
 
@@ -124,6 +125,21 @@ def test_the_self_check_answers_for_every_part(capsys, tmp_path):
     assert main(["check", "--workspace", str(tmp_path), "--json"]) == 0
     parts = {part["part"] for part in said(capsys)[0]["parts"]}
     assert {"device", "memory", "disk", "embedded base", "torch", "gradio"} <= parts
+
+
+def test_a_pytorch_without_cuda_beside_an_nvidia_card_is_told(monkeypatch):
+    monkeypatch.setattr(selfcheck.torch.version, "cuda", None)
+    monkeypatch.setattr(selfcheck.shutil, "which", {"nvidia-smi": "/usr/bin/nvidia-smi"}.get)
+    line = selfcheck._device()
+    assert not line.fine and "knows no CUDA" in line.said
+    monkeypatch.setattr(selfcheck.shutil, "which", {}.get)
+    assert selfcheck._device().fine
+
+
+def test_a_missing_library_is_one_line_with_its_cure(monkeypatch, capsys):
+    monkeypatch.setattr(verbs, "check", lambda arguments: __import__("no_such_library"))
+    assert main(["check"]) == 2
+    assert "no_such_library is missing in this Python; run: make setup" in capsys.readouterr().err
 
 
 def test_an_estimate_is_told_and_nothing_is_trained(tmp_path, monkeypatch, capsys):

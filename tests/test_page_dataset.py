@@ -32,9 +32,15 @@ def test_the_demo_kit_goes_through_the_dataset_tab(page, served):
 
 
 def test_dropped_files_are_prepared(page, served):
-    prepared(page, "dropped", {f"kick {hz}.wav": wav(hz) for hz in (50, 60)})
+    prepared(page, "dropped", {"broken.wav": b"RIFF", **{f"kick {hz}.wav": wav(hz) for hz in (50, 60)}})
     assert page.inner_text("#dataset-note").startswith("2 sounds added")
-    assert (served.workspace.datasets / "dropped" / "metadata.jsonl").is_file()
+    folder = served.workspace.datasets / "dropped"
+    originals = sorted((folder / "originals").glob("*/*"), key=lambda path: path.name)
+    assert [path.name for path in originals] == ["kick 50.wav", "kick 60.wav"]  # what cannot be used is not kept
+    assert {shot.source for shot in shots(served, "dropped").values()} == set(map(str, originals))
+    assert [path.read_bytes() for path in originals] == [wav(50), wav(60)]
+    page.click("#dataset-prepare")
+    page.wait_for_function("document.querySelector('#dataset-note').innerText.includes('2 were there already')")
 
 
 def test_preparing_nothing_says_what_to_do_in_a_toast(page):

@@ -78,7 +78,8 @@ def connected(page):
     """The page with a pad controller that PRESS plays."""
     if not page.locator("#generate-pads .midi.on").count():
         page.evaluate("""() => { window.midiInput = {name: 'Test Pad', onmidimessage: null};
-            navigator.requestMIDIAccess = async () => ({inputs: new Map([['a', midiInput]]), onstatechange: null}); }""")
+            const inputs = new Map([['a', midiInput]]);
+            navigator.requestMIDIAccess = async () => ({inputs, onstatechange: null}); }""")
         page.click("#generate-pads .midi")
         page.wait_for_selector("#generate-pads .midi.on")
     return page

@@ -9,6 +9,8 @@ import pytest
 import soundfile
 from page_hands import HOSTILE, hear, keep_takes, no_markup, open_tab, wait_for_pads, wait_for_tone, write
 
+from studio.settings import MorphSettings
+
 RATE = 44100
 UPLOAD = "#tab-transform input[type=file][accept*='.aiff']"
 
@@ -37,8 +39,8 @@ def set_up(page, served):
     page.wait_for_selector("#transform-start", state="visible")
     mode(page, "Change")
     write(page, "transform-base", served.base)
-    for name, value in (("steps", 2), ("seed", 7)):
-        page.fill(f"#transform-{name} input[type=number]", str(value))
+    for name, value in (("change-steps", 2), ("transform-seed", 7)):
+        page.fill(f"#{name} input[type=number]", str(value))
     page.keyboard.press("Tab")
     return page
 
@@ -193,6 +195,7 @@ def test_a_way_gives_a_pad_for_every_step(transform, served):
 def test_four_corners_fill_a_field_of_pads(new_transform, served):
     page = new_transform
     mode(page, "Travel")
+    assert page.input_value("#way-steps input[type=number]") == str(MorphSettings().steps)
     write(page, "way-start", "a")
     write(page, "way-end", "b")
     page.get_by_role("button", name="A field between four corners").click()

@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,6 +241,13 @@ def test_a_moved_sample_folder_is_recognised(tmp_path, kit):
     ready(tmp_path / "ds", kit)
     kit.rename(tmp_path / "elsewhere")
     done = ready(tmp_path / "ds", tmp_path / "elsewhere")
+    assert done.added == () and len(done.unchanged) == 3
+
+
+def test_a_sound_whose_copy_lies_in_the_dataset_is_recognised_where_it_came_from(tmp_path, kit):
+    copies = shutil.copytree(kit, tmp_path / "ds" / "originals")
+    assert len(ready(tmp_path / "ds", copies).added) == 3
+    done = ready(tmp_path / "ds", kit)
     assert done.added == () and len(done.unchanged) == 3
 
 

@@ -6,6 +6,7 @@ import torch
 from studio.engine import exchange, picture
 from studio.errors import StudioError
 from studio.settings import MelSettings
+from studio.ui import preparing
 from studio.ui.preparing import Preparing
 from studio.ui.studio import Studio
 
@@ -30,3 +31,14 @@ def test_what_is_no_dataset_is_not_exported(workspace):
     assert next(asked)["tone"] == "bad"
     with pytest.raises(StudioError, match="is no dataset"):
         next(asked)
+
+
+def test_nothing_is_left_of_a_dataset_whose_dropped_sounds_were_all_refused(tmp_path):
+    (tmp_path / "upload").mkdir()
+    for name in ("silent.wav", "notes.txt"):
+        (tmp_path / "upload" / name).write_bytes(b"none")
+    dataset = tmp_path / "datasets" / "kit"
+    copy, notes = preparing._copied(sorted((tmp_path / "upload").iterdir(), reverse=True), dataset / "originals")
+    assert copy.read_bytes() == b"none" and copy.is_relative_to(dataset) and notes == tmp_path / "upload" / "notes.txt"
+    preparing._forget_unused(dataset)
+    assert not dataset.exists() and notes.is_file()

@@ -78,9 +78,10 @@ def prepare(sources: Sequence[Path], folder: Path, mel: MelSettings, settings: P
     """Bring sounds into the dataset `folder`, which is made if need be, and say what became of each of them.
 
     A file counts as already there if its path and its content (SHA-1, kept in the prepared WAV's comment) are those of
-    a row, or if its name and content are and the row's own source is gone, as after moving a sample folder. Content
-    and not its date, because copying and unpacking change dates. Such a row is left as the user has it; only files of
-    it that have vanished are made anew. A file that has changed since becomes a row of its own beside the older one.
+    a row, or if its name and content are and the row's own source is gone, as after moving a sample folder, or lies in
+    the dataset, as the copy of a sound that was dropped on the page. Content and not its date, because copying and
+    unpacking change dates. Such a row is left as the user has it; only files of it that have vanished are made anew. A
+    file that has changed since becomes a row of its own beside the older one.
 
     Raises StudioError where the dataset has other mel settings, is of another make, or cannot be written. A stop or a
     fault in the middle keeps what is done. Without any usable sound nothing is written.
@@ -178,7 +179,8 @@ def _wanted(sources: Sequence[Path], folder: Path) -> tuple[dict[Path, Path], li
 class _Known:
     """The rows of a dataset by what they were made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.by_path: dict[str, list[tuple[str, OneShot]]] = {}
         self.by_content: dict[tuple[str, str], OneShot] = {}
 
@@ -193,7 +195,10 @@ class _Known:
             if content in (sha1, ""):
                 return row
         moved = self.by_content.get((_told(path.name), sha1))
-        return moved if moved and _is_gone(Path(moved.source)) else None
+        if moved is None:
+            return None
+        source = Path(moved.source)
+        return moved if source.is_relative_to(self.folder.absolute()) or _is_gone(source) else None
 
     def names(self) -> set[str]:
         """The stems that rows use."""
@@ -201,7 +206,7 @@ class _Known:
 
 
 def _known(folder: Path, rows: Sequence[OneShot]) -> _Known:
-    known = _Known()
+    known = _Known(folder)
     for row in rows:
         known.add(row, made_of(folder / row.audio))
     return known

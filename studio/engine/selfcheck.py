@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 from studio.engine import devices, models
 from studio.errors import StudioError
 from studio.workspace import Workspace
@@ -32,7 +34,10 @@ def examine(workspace: Workspace) -> list[Line]:
 
 def _device() -> Line:
     found = ", ".join(devices.available())
-    return Line("device", True, f"{devices.describe()} (there are: {found}); Python {platform.python_version()}")
+    said = f"{devices.describe()} (there are: {found}); Python {platform.python_version()}"
+    without = torch.version.cuda is None and shutil.which("nvidia-smi")  # as PyPI's for Windows is
+    return Line("device", not without, f"{said}; this PyTorch knows no CUDA, README's Start says how to get one that "
+                                       "does" if without else said)
 
 
 def _memory() -> Line:

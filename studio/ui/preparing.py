@@ -1,8 +1,10 @@
 """What the Dataset tab does: names, and the long work of bringing sounds into a dataset."""
 
+import contextlib
 import functools
+import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ import gradio as gr
 
 from studio import presets
 from studio.errors import StudioError
-from studio.files import unused
+from studio.files import sha1_of, unused, write_whole
 from studio.progress import Progress, Report
 from studio.ui import engine
 from studio.ui.components.note import note, working
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 DEMO_KIT, DEMO_DATASET = "demo kit", "demo_kit"
 NEW_NAME = "my_sounds"
 SLICES = "slices"  # folder of a dataset with the pieces of recordings
+ORIGINALS = "originals"  # and with the sounds that were dropped
 MUCH_LONGER = 3.0  # times what a picture holds: most of such a file is not in it
 MOST_SAID = 12  # lines under a summary
 Gather = Callable[[Report], list[Path]]
@@ -88,12 +91,12 @@ class Preparing:
     def prepare(self, request: gr.Request, name: str, files: list[str] | None, folder: str, preset: str,
                 *values: Any) -> Iterator[list[Any]]:
         """Prepare the dropped files and the folder into the dataset."""
-        sources = [Path(file) for file in files or ()]
-        if folder and folder.strip():
-            sources.append(Path(folder.strip()).expanduser())
-        if not sources:
+        sources = [Path(folder.strip()).expanduser()] if folder and folder.strip() else []
+        if not (files or sources):
             raise StudioError("no sounds are chosen; drop files here, give a folder, or load the demo kit")
-        yield from self._prepare(name, lambda report: sources, preset, values, request)
+        originals = self.studio.dataset_folder(name) / ORIGINALS
+        yield from self._prepare(name, lambda report: [*_copied(map(Path, files or ()), originals), *sources], preset,
+                                 values, request)
 
     @noted
     def load_demo_kit(self, request: gr.Request, preset: str, *values: Any) -> Iterator[list[Any]]:
@@ -147,6 +150,7 @@ class Preparing:
             try:
                 yield engine.preparation.prepare(gather(report), folder, mel, settings, report=report)
             finally:
+                _forget_unused(folder)
                 self._busy.discard(folder)
 
         stop = self._stops[request.session_hash] = threading.Event()
@@ -166,6 +170,31 @@ class Preparing:
             if folder in self._busy:
                 raise StudioError(f"sounds are being brought into {folder.name} already; wait, or choose another name")
             self._busy.add(folder)
+
+
+def _copied(files: Iterable[Path], folder: Path) -> Iterator[Path]:
+    """Dropped sounds where they last: the page's uploads are gone when the studio ends, and after a day.
+
+    Each lies in a folder called by its sum: no other is in its way, and its caption takes no words of that. What is no
+    sound is left where it is, to be refused there.
+    """
+    for file in files:
+        sum_of_it = sha1_of(file) if file.suffix.lower() in engine.audio.SUFFIXES else ""
+        copy = folder / sum_of_it / file.name if sum_of_it else file
+        if not copy.is_file():
+            write_whole(copy, functools.partial(shutil.copyfile, file))
+        yield copy
+
+
+def _forget_unused(dataset: Path) -> None:
+    """Take those copies away that no sound of the dataset was made of: what was refused."""
+    there = engine.dataset.open_or_none(dataset, None)
+    sources = {Path(row.source) for row in there.one_shots} if there else set()
+    for copy in set(dataset.absolute().glob(f"{ORIGINALS}/*/*")) - sources:
+        with contextlib.suppress(OSError):  # they are in nobody's way
+            copy.unlink()
+            for folder in copy.parents[:3]:  # of its sum, of originals, and of a dataset that came to nothing
+                folder.rmdir()
 
 
 def begun() -> list[Any]:

@@ -28,9 +28,9 @@ OPEN = "transform-open"  # where a sound goes in that is dropped anywhere on the
 SUFFIXES = [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"]
 DETAIL = ("star", "name", "note", "path", "reveal", "reuse", "transform")
 NOTE_HEIGHT = 56  # pixels, of one with a bar
-SHARED = ("negative_prompt", "seed", "steps", "guidance", "base", "scheduler", "device")  # of all three modes
+SHARED = ("negative_prompt", "seed", "guidance", "base", "scheduler", "device")  # of all three modes
 ALONE = ("reference", "lora")  # controls of their own
-WAY = ("start", "end")
+WAY = ("start", "end", "steps")  # fewer than for a change, of which strength leaves a part
 ON_THE_WAY = ("count", "strength")
 ON_TIME = ("seconds", "bpm", "bars", "loop")
 HEARD = dict(QUEUED, trigger_mode="multiple", concurrency_limit=1)
@@ -61,7 +61,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
                 detail = Detail(None, actions=DETAIL, elem_id="transform-detail",
                                 hint="Click a pad, or press its key, to look at a sound closely.")
             with gr.Column(scale=4, min_width=300):
-                loose = _knobs(shared, change, travel, track)
+                loose = _knobs(shared, change, way, travel, track)
     shelf, easel = Shelf(studio), Easel(studio)
     bench = TransformBench(studio, shelf, easel, {"mode": mode, "via": via, **loose},
                            [shared, change, way, travel, track])
@@ -94,7 +94,7 @@ def _words(shared: Form, change: Form, way: Form) -> tuple[gr.Radio, gr.Textbox,
     return mode, via, make, stop
 
 
-def _knobs(shared: Form, change: Form, travel: Form, track: Form) -> dict[str, Any]:
+def _knobs(shared: Form, change: Form, way: Form, travel: Form, track: Form) -> dict[str, Any]:
     """How it is made; returns the controls that stand alone, by name."""
     lora, weight = lora_slot("transform", 1)
     with gr.Column(elem_classes="of-way"):
@@ -119,7 +119,9 @@ def _knobs(shared: Form, change: Form, travel: Form, track: Form) -> dict[str, A
         for name in ON_TIME:
             track.place(name)
     with gr.Row(equal_height=True, elem_classes="knobs"):
-        for name in ("steps", "guidance", "seed"):
+        change.place("steps", elem_classes="of-change")
+        way.place("steps", elem_classes="of-way")
+        for name in ("guidance", "seed"):
             shared.place(name)
         shared.place("base", elem_classes="narrow")
     with gr.Column(elem_classes="of-change"), gr.Accordion("Another sound's colour, one instrument", open=False):
