@@ -97,6 +97,13 @@ def filled(bench, recipe, **options):
     return {name: value for name, value in by_name.items() if not isinstance(value, dict)}, loras, note
 
 
+def test_a_preset_says_how_many_but_not_what(bench):
+    for name, count in (("sketch", 16), ("standard", 8)):
+        values = {control.elem_id.removeprefix("test-"): value
+                  for control, value in zip(bench.form.controls, bench.preset(name), strict=True) if value != gr.skip()}
+        assert values["count"] == count and not {"prompt", "negative_prompt", "seed"} & values.keys()
+
+
 def test_what_made_a_sound_comes_back_and_what_is_the_pages_own_stays(bench):
     settings = {"prompt": "deep kick", "negative_prompt": "hiss", "seed": 7, "steps": 9, "guidance": 4.5, "count": 1,
                 "scheduler": "ddim", "base": "embedded", "batch_size": 1, "device": "cuda", "lora": []}

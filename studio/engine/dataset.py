@@ -2,6 +2,7 @@
 
     dataset.json     version, mel and prepare settings          images/STEM.png   what training sees
     metadata.jsonl   one row a sound, a Hugging Face imagefolder   audio/STEM.wav   the prepared sound, 24 bit
+    originals/, slices/   what the page was given, as it was: sounds that were dropped, pieces of recordings
 
 Only ever added to: a sound that is there already keeps its row, whatever the user made of it.
 """

@@ -20,7 +20,7 @@ from studio.ui.studio import Studio
 from studio.ui.work import Work
 
 LORA_SLOTS = 3
-WHAT = ("prompt", "negative_prompt", "seed", "count")  # of the settings; the others say how
+WHAT = ("prompt", "negative_prompt", "seed")  # of the settings; the others say how, and how many
 HERE = ("count", "batch_size", "device")  # of the page and the machine, not of a sound: no recipe sets them
 SAME = gr.skip()
 
