@@ -158,7 +158,8 @@ class Preparing:
         for said, made in watched(work, stop):
             if said:
                 yield [gr.skip(), gr.skip(), said, gr.skip()]
-            prepared = made
+            else:
+                prepared = made
         there = (folder / "dataset.json").is_file()  # not where every sound was refused
         yield [gr.update(choices=self.studio.datasets(), value=folder.name), gr.update(visible=not there),
                _summary(prepared, mel) if prepared else note("Stopped. What was done is kept."),

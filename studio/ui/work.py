@@ -63,6 +63,7 @@ def _read(events: queue.SimpleQueue) -> Iterator[Any]:
             if isinstance(event, Progress):
                 progress = event
             else:
+                progress = None  # from before this
                 yield event
         if progress:
             yield progress
