@@ -112,6 +112,12 @@ def test_an_answer_before_its_question_is_known_stops_no_later_one(open_page):
         page.wait_for_function("name => document.querySelector('.facts').textContent.startsWith(name)", arg=name)
 
 
+WATCH_LOOKED = """flags => {
+  const shown = document.querySelector('#generate-detail .detail');
+  Object.assign(window, {...flags, looked: []});
+  new MutationObserver(() => looked.at(-1) === shown.dataset.id || looked.push(shown.dataset.id))
+      .observe(shown, {attributeFilter: ['data-id']});
+}"""
 FIRST_IS_SLOW = """(() => {
   let fetch = window.fetch, asked = 0, sent = 0, second = () => {};
   const both = new Promise(resolve => { second = resolve; });
@@ -132,12 +138,42 @@ FIRST_IS_SLOW = """(() => {
 def test_questions_reach_the_studio_in_the_order_in_which_they_are_asked(served, open_page):
     names = keep_takes(served, 2)
     page = wait_for_pads(open_page(before=FIRST_IS_SLOW), names)
-    page.evaluate("""() => {
-        const shown = document.querySelector('#generate-detail .detail');
-        Object.assign(window, {slow: true, looked: []});
-        new MutationObserver(() => looked.at(-1) === shown.dataset.id || looked.push(shown.dataset.id))
-            .observe(shown, {attributeFilter: ['data-id']});
-    }""")
+    page.evaluate(f"({WATCH_LOOKED})({{slow: true}})")
+    for number in (1, 2):
+        page.click(pad(number))
+    page.wait_for_function("looked.length === 2")
+    assert page.evaluate("looked") == names
+
+
+ANSWERED_TOGETHER = """(() => {
+  const plain = window.fetch, timer = window.setTimeout;
+  window.setTimeout = (act, wait, ...rest) => timer(act, rest[0]?.msg ? 200 : wait, ...rest);  // the client's, late
+  let joined = 0, seen = 0, asked = () => {}, answered = () => {};
+  const both = [new Promise(resolve => { asked = resolve; }), new Promise(resolve => { answered = resolve; })];
+  const watched = () => new TransformStream({transform(text, out) {
+    out.enqueue(text);
+    seen += window.together ? text.split('process_completed').length - 1 : 0;
+    if (seen > 1) answered();
+  }});
+  window.fetch = async (...request) => {
+    const address = String(request[0].url || request[0]);
+    if (window.together && address.includes('queue/data')) await both[0];
+    const reply = await plain(...request);
+    if (window.together && address.includes('queue/join') && ++joined === 2) {
+      setTimeout(asked, 500);
+      await both[1];
+    }
+    if (!address.includes('queue/data')) return reply;
+    const body = reply.body.pipeThrough(new TextDecoderStream()).pipeThrough(watched());
+    return new Response(body.pipeThrough(new TextEncoderStream()), {status: reply.status, headers: reply.headers});
+  };
+})();"""
+
+
+def test_an_answer_before_its_question_is_known_waits_for_the_older_ones(served, open_page):
+    names = keep_takes(served, 2)
+    page = wait_for_pads(open_page(before=ANSWERED_TOGETHER), names)
+    page.evaluate(f"({WATCH_LOOKED})({{together: true}})")
     for number in (1, 2):
         page.click(pad(number))
     page.wait_for_function("looked.length === 2")
