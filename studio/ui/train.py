@@ -127,6 +127,6 @@ def _wire_wish(studio: Studio, tab: gr.Tab, desk: Desk, wish: list, expectation:
     form["roles"].change(desk.learns, form["roles"], role, **LATEST)
     preset.input(told(desk.preset), [preset, turned], form.controls, **QUEUED)
     turned.input(told(desk.turn), [preset, turned], form.controls, **QUEUED)
-    for control in (dataset, *(form[name] for name in MOVES_EXPECTATION)):
-        control.change(desk.expect, [dataset, *form.controls], expectation, **LATEST)
-    tab.select(desk.expect, [dataset, *form.controls], expectation, **LATEST)
+    # one event of all: of two that are on their way at once, the older could be answered last
+    moved = [control.change for control in (dataset, *(form[name] for name in MOVES_EXPECTATION))]
+    gr.on([tab.select, *moved], desk.expect, [dataset, *form.controls], expectation, **LATEST)
