@@ -144,6 +144,7 @@ def test_a_prompt_of_four_thousand_letters_makes_a_sound_and_a_readable_pad(stil
 def test_everything_is_seen_at_once_on_a_small_desktop_screen(still):
     page = still
     hear(page, 1)
+    write(page, "generate-base", "embedded")  # the tests' own may be a path of two lines
     page.wait_for_function("(root => root.scrollWidth === 1440 && root.scrollHeight === 900)(document.documentElement)")
     for selector in ("#generate-start", pad(16), "#generate-detail .spectrum", "#generate-detail .reveal",
                      "#generate-base"):
