@@ -1,11 +1,13 @@
 """What the Dataset tab does, asked without a browser."""
 
+import types
+
 import pytest
 import torch
 
 from studio.engine import exchange, picture
 from studio.errors import StudioError
-from studio.settings import MelSettings
+from studio.settings import MelSettings, PrepareSettings
 from studio.ui import preparing
 from studio.ui.preparing import Preparing
 from studio.ui.studio import Studio
@@ -31,6 +33,16 @@ def test_what_is_no_dataset_is_not_exported(workspace):
     assert next(asked)["tone"] == "bad"
     with pytest.raises(StudioError, match="is no dataset"):
         next(asked)
+
+
+def test_a_folder_that_is_no_dataset_is_not_held_after_the_fault(workspace):
+    (workspace.datasets / "kit").mkdir(parents=True)
+    (workspace.datasets / "kit" / "metadata.jsonl").touch()
+    form = types.SimpleNamespace(read=lambda values: PrepareSettings())
+    bench, me = Preparing(Studio(workspace, None, None), form, None, None), types.SimpleNamespace(session_hash="me")
+    for _ in range(2):  # the second time, too, it is the folder that is wrong
+        with pytest.raises(StudioError, match="is not of this studio"):
+            list(bench._prepare("kit", lambda report: [], "one-shot-128", (), me))
 
 
 def test_nothing_is_left_of_a_dataset_whose_dropped_sounds_were_all_refused(tmp_path):

@@ -150,8 +150,10 @@ class Preparing:
             try:
                 yield engine.preparation.prepare(gather(report), folder, mel, settings, report=report)
             finally:
-                _forget_unused(folder)
-                self._busy.discard(folder)
+                try:
+                    _forget_unused(folder)
+                finally:
+                    self._busy.discard(folder)
 
         stop = self._stops[request.session_hash] = threading.Event()
         prepared = None
