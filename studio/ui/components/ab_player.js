@@ -69,8 +69,8 @@ function position() {
 }
 
 function start(from = 0) {
-  stop();
   if (!buffers.decoded) return;
+  speaker.admit(stop);
   const out = context(), since = out.currentTime + 0.01;  // a moment ahead, so that both begin on the same sample
   const sources = Object.entries(buffers).map(([each, buffer]) => {
     gains[each] = new GainNode(out, {gain: loudness(each)});
@@ -117,7 +117,7 @@ function follow() {
   const at = position(), whole = duration();
   head.style.left = `${whole ? 100 * Math.max(0, at) / whole : 0}%`;
   if (!busy) clock.textContent = whole ? `${Math.max(0, at).toFixed(2)} / ${whole.toFixed(2)} s` : '';
-  if (playing && element.offsetParent !== null) requestAnimationFrame(follow);
+  if (playing && element.isConnected) requestAnimationFrame(follow);
 }
 
 // ----------------------------------------------------------------------------------------------------- the waveforms

@@ -33,7 +33,7 @@ function wait() {
 // ------------------------------------------------------------------------------------------------------------ hearing
 function sound() {
   if (!track || playing) return;
-  speaker.stop();
+  speaker.admit(leave);
   audio.resume();
   playing = true;
   if (scheduled >= count && track.over) { scheduled = 0; offset = 0; }
@@ -81,14 +81,14 @@ function follow() {
   head.style.left = `${100 * at / track.duration}%`;
   root.dataset.at = at.toFixed(3);
   mark();
-  if (element.offsetParent !== null) requestAnimationFrame(follow);
+  if (element.isConnected) requestAnimationFrame(follow);
 }
 
-function onSpeaker() {
-  if (!element.isConnected) { speaker.off(onSpeaker); if (audio) audio.close(); return; }
-  if (playing && speaker.sounding()) { wanted = false; silence(); }
+function leave() {
+  if (!playing) return;
+  wanted = false;
+  silence();
 }
-speaker.on(onSpeaker);
 
 // -------------------------------------------------------------------------------------------------------- what is seen
 function mark() {
@@ -140,7 +140,7 @@ function take() {
     asked.add(number);
     fetched(number, piece.url, value.run).catch(error => console.warn('a piece could not be fetched', error));
   });
-  if (value.stopped && playing) { wanted = false; silence(); }
+  if (value.stopped) leave();
   if (value.over && made) track = {...value, duration: value.stopped ? made : value.duration};
   mark();
   draw();

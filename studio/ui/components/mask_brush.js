@@ -119,7 +119,7 @@ function asPng() {
 // ------------------------------------------------------------------------------------------------------- the original
 function start(from) {
   if (!painting) return;
-  speaker.stop();
+  speaker.admit(() => player.pause());
   player.currentTime = from;
   player.play().catch(error => console.warn('the sound could not be played', error));
 }
@@ -135,19 +135,13 @@ function moveHead() {
   head.style.left = `${left(player.currentTime)}%`;
   const whole = Number.isFinite(player.duration) ? player.duration : painting.end;
   clock.textContent = `${(on ? player.currentTime : 0).toFixed(2)} / ${whole.toFixed(2)} s`;
-  if (on && element.offsetParent !== null) requestAnimationFrame(moveHead);
+  if (on && element.isConnected) requestAnimationFrame(moveHead);
 }
 for (const kind of ['play', 'pause', 'ended', 'loadedmetadata']) player.addEventListener(kind, moveHead);
 ruler.addEventListener('pointerdown', event => {
   const box = ruler.getBoundingClientRect(), span = painting.end - painting.begin;
   start(Math.max(0, painting.begin + (event.clientX - box.left) / box.width * span));
 });
-
-function onSpeaker() {
-  if (!element.isConnected) { speaker.off(onSpeaker); player.pause(); return; }
-  if (speaker.sounding()) player.pause();
-}
-speaker.on(onSpeaker);
 
 // -------------------------------------------------------------------------------------------------------- what is seen
 function mark() {

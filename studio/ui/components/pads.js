@@ -246,8 +246,7 @@ function answers() {
 function columns() { return getComputedStyle(grid).gridTemplateColumns.split(' ').length; }
 
 const KEYS = {
-  ' ': event => play(Math.max(indexOf(lead), first), {event}), Escape: () => speaker.stop(),
-  l: () => speaker.setLooped(!speaker.state.looped),
+  ' ': event => play(Math.max(indexOf(lead), first), {event}), l: () => speaker.setLooped(!speaker.state.looped),
   Enter: event => play(indexOf(lead), {event}), PageUp: () => turn(-1), PageDown: () => turn(1),
   ArrowLeft: () => move(-1), ArrowRight: () => move(1), ArrowUp: () => move(-columns()), ArrowDown: () => move(columns()),
   ...can.has('star') && {s: star}, ...can.has('rename') && {F2: rename},

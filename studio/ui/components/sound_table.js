@@ -170,7 +170,7 @@ room.addEventListener('keydown', event => {
 });
 
 const KEYS = {
-  ArrowDown: event => move(1, event), ArrowUp: event => move(-1, event), Escape: () => speaker.stop(),
+  ArrowDown: event => move(1, event), ArrowUp: event => move(-1, event),
   ' ': event => speaker.position(soundId(view.current)) !== null ? speaker.stop() : look(view.current, {play: true, event}),
   Enter: () => { if (lines.has(view.current)) { lines.get(view.current).text.focus(); lines.get(view.current).text.select(); } },
   x: () => { if (view.current) pick(view.current); },

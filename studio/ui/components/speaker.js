@@ -1,5 +1,6 @@
 // The page's one loudspeaker, shared by all pads and players: sounds are decoded ahead and start with the key. One
-// sounds at a time, unless they are layered (a pad controller's). Who shows a sound asks here where it is.
+// sounds at a time, unless they are layered (a pad controller's), and Escape ends them on any tab. Who shows a sound
+// asks here where it is.
 const speaker = document.oneShotSpeaker = document.oneShotSpeaker || makeSpeaker();
 
 function makeSpeaker() {
@@ -8,7 +9,7 @@ function makeSpeaker() {
   const news = new EventTarget();
   const buffers = new Map();  // address → AudioBuffer, or the promise of one
   const voices = new Map();   // id → what is sounding of it
-  let audio = null, wanted = null;
+  let audio = null, wanted = null, guest = null;
   const state = {looped: false, matched: true, latency: null, front: null};
 
   function context() {
@@ -55,7 +56,7 @@ function makeSpeaker() {
     const out = context(), decoded = buffer(sound.url);
     wake();
     wanted = sound.id;
-    if (layered) end(sound.id); else for (const id of [...voices.keys()]) end(id);
+    if (layered) end(sound.id); else silence();
     if (decoded) start(out, sound, decoded, from, velocity, event);
     else {
       load(sound.url).then(() => { if (wanted === sound.id) play(sound, {from, velocity, layered}); })
@@ -85,10 +86,25 @@ function makeSpeaker() {
     voice.source.stop(audio.currentTime + 6 * FADE);
   }
 
+  function silence() {
+    for (const id of [...voices.keys()]) end(id);
+    const leave = guest;
+    guest = null;
+    if (leave) leave();
+  }
+
   function stop() {
     wanted = null;
-    for (const id of [...voices.keys()]) end(id);
+    silence();
     tell();
+  }
+  document.addEventListener('keydown', event => { if (event.key === 'Escape') stop(); });
+
+  // A player with sources of its own (two sides in step, a track in pieces, a long song) is heard until another sound begins or all
+  // are stopped: `leave` is called then.
+  function admit(leave) {
+    stop();
+    guest = leave;
   }
 
   // Where in the sound we are, in seconds, or null where it is silent.
@@ -98,8 +114,6 @@ function makeSpeaker() {
     const at = Math.max(0, voice.from + audio.currentTime - voice.since);
     return voice.source.loop ? at % voice.duration : Math.min(at, voice.duration);
   }
-
-  function sounding() { return voices.size > 0; }
 
   function setLooped(on) {
     for (const [id, voice] of voices) {
@@ -118,5 +132,5 @@ function makeSpeaker() {
   function on(listener) { news.addEventListener('changed', listener); }
   function off(listener) { news.removeEventListener('changed', listener); }
 
-  return {state, load, buffer, play, stop, position, sounding, setLooped, setMatched, on, off};
+  return {state, load, buffer, play, stop, admit, position, setLooped, setMatched, on, off};
 }

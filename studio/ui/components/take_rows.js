@@ -210,7 +210,7 @@ function answers() {
 }
 
 const KEYS = {
-  ' ': event => play(Math.max(0, indexOf(lead)), event), Enter: event => play(indexOf(lead), event), Escape: () => speaker.stop(),
+  ' ': event => play(Math.max(0, indexOf(lead)), event), Enter: event => play(indexOf(lead), event),
   l: () => speaker.setLooped(!speaker.state.looped), s: star, F2: rename, Delete: remove, Backspace: remove,
   ArrowUp: () => move(-1), ArrowDown: () => move(1), Home: () => play(0), End: () => play(items().length - 1),
 };
