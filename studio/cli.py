@@ -28,6 +28,8 @@ DONE, FAULT, STOPPED = 0, 2, 130
 
 def main(argv: list[str]) -> int:
     """Do what the command line says; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the terminal cannot write
+        stream.reconfigure(errors="replace")
     try:
         arguments = _parser().parse_args(argv)
         said = arguments.verb(arguments)
@@ -75,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     names = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=_Parser)
 
     check = _verb(names, "check", verbs.check, "say in one line per part what works and what to mend")
-    check.add_argument("--workspace", default=None, help="your folder")
+    check.add_argument("--workspace", default=argparse.SUPPRESS, help="your folder")
 
     demo = _verb(names, "demo-kit", verbs.demo_kit, "write the synthesised demo kit")
     demo.add_argument("folder", type=Path, metavar="DIR")
@@ -159,13 +161,13 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(pretrain, PrepareSettings)
 
     serve = _verb(names, "serve", verbs.serve, "answer Riffusion's POST /run_inference/")
-    serve.add_argument("--port", type=int, default=3013)
-    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=argparse.SUPPRESS, help="default 3013")
+    serve.add_argument("--host", default=argparse.SUPPRESS, help="default 127.0.0.1: this machine only")
     serve.add_argument("--base", default="embedded")
     serve.add_argument("--device", default="auto")
 
     tray = _verb(names, "tray", verbs.tray, "a small window to drag sounds from into any DAW; needs the extra desktop")
-    tray.add_argument("--workspace", default=None, help="your folder")
+    tray.add_argument("--workspace", default=argparse.SUPPRESS, help="your folder")
 
     export = _verb(names, "export-lora", verbs.export_lora, "a LoRA for other programs")
     _source_and_target(export, "IN.safetensors", "OUT.safetensors")

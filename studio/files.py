@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,8 +36,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
 def whole(path: Path) -> Iterator[Path]:
     """A file beside `path` to be filled inside the block, as `write_whole` does; renamed at its end, not at a fault."""
     path = Path(path)
-    # the suffix stays last, because soundfile and Pillow choose the format by it
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    # the suffix stays last, because soundfile and Pillow choose the format by it; of a long name a part must do
+    beside = path.with_name(f".{path.stem[:LONGEST_STEM // 2]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
@@ -92,6 +93,11 @@ def slug(text: str) -> str:
     return stem or "sound"
 
 
+def told(path: Path | str) -> str:
+    """A path as text that every program can read: bytes of a name that are no text become '?'."""
+    return str(path).encode("utf-8", "replace").decode("utf-8")
+
+
 def unused(path: Path) -> Path:
     """`path` itself, or its first neighbour `stem_2`, `stem_3` … that does not exist yet."""
     path, number = Path(path), 1
@@ -122,4 +128,6 @@ def cure(error: OSError) -> str:
     """What a user can do about a file that could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some disk space and try again"
+    if error.errno == errno.ENAMETOOLONG:
+        return "give a shorter name"
     return "choose a folder you may write to"

@@ -151,8 +151,11 @@ class MelSettings:
     def for_duration(self, duration: float) -> "MelSettings":
         """The same picture over another length: the hop that fills it. `duration` in seconds, rounded up to a hop.
 
-        Where columns come to lie so far apart that slices would leave gaps, the slices grow with them.
+        Where columns come to lie so far apart that slices would leave gaps, the slices grow with them. Raises
+        StudioError for what is no length.
         """
+        if not 0 < duration < math.inf:
+            raise StudioError(f"duration is {duration}; give a length in seconds, above 0")
         hop = math.ceil((duration * self.sample_rate + self.pad) / (self.n_frames - 1))
         wider = max(1.0, 3 * hop / (self.win_length or self.n_fft))  # a third of a slice still overlaps well
 

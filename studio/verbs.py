@@ -26,6 +26,8 @@ from studio.settings import (
 )
 from studio.workspace import workspace
 
+RIFFUSIONS_PORT = 3013
+
 
 def studio(arguments: argparse.Namespace) -> None:
     """The studio in the browser."""
@@ -257,7 +259,8 @@ def serve(arguments: argparse.Namespace) -> None:
     """Answer as Riffusion's server did."""
     from studio import serve as room
 
-    room.serve(arguments.host, arguments.port, arguments.base, arguments.device,
+    port = RIFFUSIONS_PORT if arguments.port is None else arguments.port
+    room.serve(arguments.host, port, arguments.base, arguments.device,
                ready=lambda url: print(f"answering at {url}/run_inference/", file=sys.stderr))
 
 

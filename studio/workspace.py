@@ -62,4 +62,4 @@ class Workspace:
 def workspace(chosen: str | Path | None = None) -> Workspace:
     """The workspace at `chosen`, else at $STUDIO_WORKSPACE, else `~/One-Shot Studio`."""
     root = chosen or os.environ.get(ENVIRONMENT_VARIABLE) or Path.home() / "One-Shot Studio"
-    return Workspace(Path(root).expanduser().resolve())
+    return Workspace(Path(os.path.expanduser(root)).resolve())

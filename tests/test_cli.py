@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,7 @@ def test_encode_and_decode_pass_files_and_flags_through(kit, tmp_path, capsys):
     (["generate", "--out", "x", "--prmpt", "kick"], "unrecognized arguments: --prmpt"),
     (["generate", "--out", "x", "--base", "nowhere/nothing"], "base 'nowhere/nothing' could not be loaded"),
     (["fly"], "invalid choice: 'fly'"),
+    (["encode", "a.wav", "a.png", "--duration", "nan"], "duration is nan; give a length in seconds"),
     (["export-lora", "nowhere.safetensors", "y.safetensors", "--format", "kohya"], "there is no such LoRA file"),
 ])
 def test_a_fault_is_one_line_on_standard_error_and_exit_2(argv, line, tmp_path, capsys, monkeypatch):
@@ -84,6 +86,26 @@ def test_a_fault_is_one_line_on_standard_error_and_exit_2(argv, line, tmp_path, 
     last = err.strip().splitlines()[-1]
     assert last.startswith("studio: ") and line in last
     assert out == "" and "Traceback" not in err
+
+
+@pytest.mark.parametrize(("verb", "rest"), [("check", []), ("tray", []), ("demo-kit", ["x"])])
+def test_a_flag_of_the_studio_holds_before_a_verb_as_well(verb, rest):
+    assert cli._parser().parse_args(["--workspace", "mine", verb, *rest]).workspace == "mine"
+    assert cli._parser().parse_args([verb, *rest]).workspace is None
+    for argv in (["--port", "5", "--host", "h", "serve"], ["serve", "--port", "5", "--host", "h"]):
+        assert (cli._parser().parse_args(argv).port, cli._parser().parse_args(argv).host) == (5, "h")
+
+
+def test_a_name_that_the_terminal_cannot_write_is_no_fault(tmp_path):
+    kit = tmp_path / "kit"
+    main(["demo-kit", str(kit)])
+    sounds = sorted(kit.iterdir())
+    for each in sounds[1:]:
+        each.unlink()
+    sounds[0].rename(kit / "kick \u30ad.wav")
+    done = subprocess.run([sys.executable, ROOT / "studio.py", "encode", kit, tmp_path / "out"], capture_output=True,
+                          env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and b"kick ?.png" in done.stdout
 
 
 def test_a_stop_is_exit_130(monkeypatch, tmp_path):

@@ -27,7 +27,7 @@ def test_the_end_of_the_sound_is_the_end_of_the_picture():
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 44100, 96000])
-@pytest.mark.parametrize("samples", [50, 4410, 2_000_000])
+@pytest.mark.parametrize("samples", [50, 4410, 2_000_000, 15_000_000])
 def test_any_length_at_any_rate_has_a_picture_of_bearable_size(samples, sample_rate):
     pixels = closeup.of_sound(tone(440, samples, sample_rate).expand(2, -1), sample_rate).pixels
     assert len(pixels) == closeup.ROWS and 1 <= pixels.shape[1] <= closeup.MOST_COLUMNS + 1

@@ -45,6 +45,20 @@ def test_beside_the_sounds_themselves_nothing_is_written_over(sounds):
     assert [path.name for path in result.written] == ["kick_wav.wav"]
 
 
+def test_a_folder_of_pictures_writes_over_no_sound_wherever_they_lie(sounds, tmp_path):
+    before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
+    convert.encode(sounds, tmp_path / "pictures", MEL)
+    result = convert.decode(tmp_path / "pictures", sounds, {})
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(result.refused) == 2 and [path.name for path in result.written] == ["kick_wav.wav"]
+
+
+def test_names_that_are_one_where_case_does_not_count_are_kept_apart(sounds, tmp_path):
+    (sounds / "kick.flac").rename(sounds / "KICK.flac")
+    names = [path.name for path in convert.encode(sounds, tmp_path / "pictures", MEL).written if path.parent.name != "deep"]
+    assert sorted(names) == ["KICK.png", "kick_wav.png"]
+
+
 def test_the_sound_comes_back_with_its_start_its_length_and_its_level(sounds, tmp_path):
     convert.encode(sounds / "kick.wav", tmp_path / "kick.png", presets.load("mel", "one-shot-128"))
     convert.decode(tmp_path / "kick.png", tmp_path / "kick.wav", {})

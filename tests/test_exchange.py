@@ -1,6 +1,8 @@
 """Datasets out for kohya and `datasets`, spectrogram pictures in; both ways back to what they were."""
 
+import contextlib
 import json
+import os
 
 import numpy
 import pytest
@@ -194,7 +196,30 @@ def test_both_ways_are_verbs(pictures, tmp_path, capsys):
     assert cli.main(["import-dataset", str(tmp_path / "loras"), "--out", str(kit)]) == cli.FAULT
 
 
+def test_pictures_from_windows_and_names_that_are_no_text_come_in(pictures, tmp_path):
+    (pictures / "one.png").rename(pictures / "ONE.PNG")
+    (pictures / "one.txt").rename(pictures / "ONE.txt")
+    (pictures / "ONE.txt").write_text("my hat", encoding="utf-8-sig")
+    odd = picture.save(tmp_path / "odd.png", falling(7))
+    with contextlib.suppress(OSError):  # a disk that takes nothing but text
+        odd.rename(pictures / os.fsdecode(b"caf\xe9.png"))
+    for added in (len(list(pictures.rglob("*.[pP][nN][gG]"))), 0):
+        assert len(exchange.import_pictures(pictures, tmp_path / "kit").added) == added
+    assert "my hat" in rows_of(tmp_path / "kit")
+
+
+def test_an_export_into_the_folder_one_stands_in_is_a_sentence_at_worst(kit, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with contextlib.suppress(StudioError):
+        exchange.export(kit, ".", "kohya")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "kit", "pictures"]
+
+
 def test_a_damaged_metadata_beside_pictures_is_a_sentence(pictures, tmp_path):
+    (pictures / "metadata.jsonl").write_bytes('{"file_name": "one.png", "text": "caf\u00e9"}\n'.encode("latin-1"))
+    with pytest.raises(StudioError, match="a line is no row with file_name and text"):
+        exchange.import_pictures(pictures, tmp_path / "kit")
     (pictures / "metadata.jsonl").write_text('{"file_name": "one.png"}\n', encoding="utf-8")
     with pytest.raises(StudioError, match="a line is no row with file_name and text"):
         exchange.import_pictures(pictures, tmp_path / "kit")

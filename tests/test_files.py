@@ -49,6 +49,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
+def test_the_longest_name_that_a_disk_takes_is_written_and_a_longer_one_is_told(tmp_path):
+    assert write_json(tmp_path / f"{'k' * 250}.json", [1]).stat().st_size
+    with pytest.raises(StudioError, match="give a shorter name"):
+        write_json(tmp_path / f"{'k' * 251}.json", [1])
+    assert [len(each.name) for each in tmp_path.iterdir()] == [255]
+
+
 def test_a_sum_tells_files_apart_and_what_is_no_file_has_none(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha1_of(tmp_path / "a") == "a9993e364706816aba3e25717850c26c9cd0d89d"

@@ -1,5 +1,6 @@
 """Takes on disk: three files a take, found again, never overwritten, strangers left out; marks, names and the trash."""
 
+import errno
 import json
 import os
 import threading
@@ -165,6 +166,17 @@ def test_a_take_that_cannot_be_moved_stays_whole(tmp_path, monkeypatch):
     with pytest.raises(StudioError, match="could not be moved"):
         library.rename(take, "deep")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kick_3.json", "kick_3.png", "kick_3.wav"]
+
+
+def test_a_folder_on_another_disk_is_as_good(tmp_path, monkeypatch):
+    def elsewhere(self, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    take = keep(tmp_path / "takes")
+    monkeypatch.setattr(Path, "rename", elsewhere)
+    thrown = library.throw_away([take], tmp_path / "trash")
+    assert not list((tmp_path / "takes").iterdir()) and len(list((tmp_path / "trash").iterdir())) == 3
+    assert library.bring_back(thrown, tmp_path / "takes") == [take]
 
 
 # ------------------------------------------------------------------------------------------------------------ trash

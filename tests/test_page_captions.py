@@ -27,6 +27,9 @@ def test_a_caption_is_written_in_its_row_and_taken_back(page, served, kit):
     assert shots(served, kit)["snare"].text == "my own words"
     page.fill(f"{row('snare')} .weight", "2.5")
     saved(page, lambda: page.keyboard.press("Tab"))
+    page.fill(f"{row('snare')} .weight", "")
+    page.keyboard.press("Tab")
+    assert page.input_value(f"{row('snare')} .weight") == "2.5"  # no number is not "never"
     saved(page, lambda: page.uncheck(f"{row('snare')} .use", force=True))
     assert (shots(served, kit)["snare"].weight, shots(served, kit)["snare"].enabled) == (2.5, False)
     assert "4 sounds, 3 in use" in page.inner_text(".sound_table .sum")
@@ -84,6 +87,14 @@ def test_chosen_sounds_are_left_out_and_a_chip_shows_them(page, served, kit):
     assert page.inner_text(".bar .target") == "2 chosen:"
     saved(page, lambda: page.click(".bar .leave"))
     assert sorted(name for name, shot in shots(served, kit).items() if not shot.enabled) == ["kick a", "kick b"]
+    page.click(".chip.unused")
+    page.wait_for_function("document.querySelector('.sound_table').dataset.shown === '2'")
+    page.click(".chip.unused")
+    page.click(".chip.role >> text=snare")
+    page.click(f"{row('snare')} .use")
+    page.click(".chip.role >> text=snare 0")  # none of it is in use: that filter, too, can be taken off
+    page.wait_for_function("document.querySelector('.sound_table').dataset.shown === '4'")
+    saved(page, lambda: page.click(f"{row('snare')} .use"))
     page.click(".chip.unused")
     page.wait_for_function("document.querySelector('.sound_table').dataset.shown === '2'")
     saved(page, lambda: page.click(".bar .use"))

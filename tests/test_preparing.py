@@ -5,7 +5,7 @@ import types
 import pytest
 import torch
 
-from studio.engine import exchange, picture
+from studio.engine import audio, exchange, picture
 from studio.errors import StudioError
 from studio.settings import MelSettings, PrepareSettings
 from studio.ui import preparing
@@ -45,6 +45,22 @@ def test_a_folder_that_is_no_dataset_is_not_held_after_the_fault(workspace):
             list(bench._prepare("kit", lambda report: [], "one-shot-128", (), me))
 
 
+def test_originals_outlive_a_dataset_that_is_renamed_or_has_lost_its_rows(workspace, tmp_path):
+    time = torch.arange(4410) / 44100
+    kick = audio.write(tmp_path / "kick.wav", torch.sin(400 * time) * torch.exp(-30 * time), 44100)
+    form = types.SimpleNamespace(read=lambda values: PrepareSettings())
+    rows = types.SimpleNamespace(contents=lambda name: {})
+    bench, me = Preparing(Studio(workspace, None, None), form, rows, None), types.SimpleNamespace(session_hash="me")
+    list(bench.prepare(me, "kit", [str(kick)], "", "one-shot-128"))
+    (workspace.datasets / "kit").rename(workspace.datasets / "drums")
+    for more in ("snare", "hat"):
+        other = audio.write(tmp_path / f"{more}.wav", torch.rand(4410) * torch.exp(-30 * time), 44100)
+        list(bench.prepare(me, "drums", [str(other)], "", "one-shot-128"))
+        (workspace.datasets / "drums" / "metadata.jsonl").unlink()
+    kept = (workspace.datasets / "drums").glob("originals/*/*")
+    assert sorted(path.name for path in kept) == ["hat.wav", "kick.wav", "snare.wav"]
+
+
 def test_nothing_is_left_of_a_dataset_whose_dropped_sounds_were_all_refused(tmp_path):
     (tmp_path / "upload").mkdir()
     for name in ("silent.wav", "notes.txt"):
@@ -52,5 +68,5 @@ def test_nothing_is_left_of_a_dataset_whose_dropped_sounds_were_all_refused(tmp_
     dataset = tmp_path / "datasets" / "kit"
     copy, notes = preparing._copied(sorted((tmp_path / "upload").iterdir(), reverse=True), dataset / "originals")
     assert copy.read_bytes() == b"none" and copy.is_relative_to(dataset) and notes == tmp_path / "upload" / "notes.txt"
-    preparing._forget_unused(dataset)
+    preparing._forget_refused(dataset, set())
     assert not dataset.exists() and notes.is_file()

@@ -111,6 +111,18 @@ def test_a_dataset_named_by_a_path_stays_inside_the_workspace(rows, workspace):
         assert "no dataset" in rows.thumbs({"dataset": name, "ids": ["images/kick.png"]})["error"]
 
 
+def test_a_dataset_is_opened_whatever_its_folder_is_called(rows, workspace):
+    (workspace.datasets / "set").rename(workspace.datasets / "808 kit")
+    assert len(rows.contents("808 kit")["rows"]) == 3 and not rows.contents("808_kit")["there"]
+
+
+def test_a_dataset_whose_sounds_have_all_gone_is_empty_and_no_fault(rows, workspace):
+    for wav in (workspace.datasets / "set" / "audio").iterdir():
+        wav.unlink()
+    answer = rows.forget(asked(rows))
+    assert answer["forgotten"] == 3 and answer["rows"] == [] and "fault" not in answer
+
+
 @pytest.mark.parametrize(("how", "words", "others", "after"), [
     ("add", "dusty", "", "kick, dusty"), ("front", "my kit", "", "my kit, kick"), ("replace", "kick", "boom", "boom"),
     ("role", "clap", "", "clap")])

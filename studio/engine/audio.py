@@ -77,8 +77,8 @@ def to_mono(waveform: Tensor, channels: str = "mix") -> Tensor:
     Where the mean would lose more than 6 dB against the channels' own mean energy, the channels cancel: then those
     that run against the loudest one are turned over first, and if that does not help, the loudest is taken alone.
     """
-    if channels in ("left", "right"):
-        return waveform[0 if channels == "left" else min(1, len(waveform) - 1)]
+    if len(waveform) == 1 or channels in ("left", "right"):
+        return waveform[min(1, len(waveform) - 1) if channels == "right" else 0]
     exact = waveform.double()  # squares of float32 may overflow
     energy = exact.square().sum(dim=1)
     loudest = exact[energy.argmax()]

@@ -58,7 +58,7 @@ SAY_NOTHING = frozenset({
     "drum", "drums", "drumkit", "oneshot", "oneshots", "one", "shot", "shots", "audio", "file", "wav", "wave", "flac",
     "mp3", "ogg", "aif", "aiff", "untitled", "recording", "take", "copy", "final", "master", "bounce", "render",
     "export", "stereo", "mono", "khz", "hz", "bit", "bits", "bpm", "ver", "version", "vol", "volume", "pack", "free",
-    "emulation"})
+    "emulation", "slice", "slices", "originals"})
 LONGEST_WORD = 40  # letters
 MOST_WORDS = 8  # of a name; a text encoder reads a line, not a page
 

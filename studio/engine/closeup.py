@@ -3,14 +3,16 @@
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool1d
 
-from studio.engine import audio, picture
+from studio.engine import audio, mel as codec
 from studio.settings import MelSettings
 
 ROWS = 160
 MOST_COLUMNS = 800  # more than a player is wide
-CLOSEST = 64  # samples between two columns
+CLOSEST, FARTHEST = 64, 8192  # samples between two columns; of minutes of sound several columns become one
 SLICE = 2048  # samples at 44.1 kHz
 TICKS_HZ = (100, 1000, 10_000)
 
@@ -27,7 +29,11 @@ def of_sound(waveform: Tensor, sample_rate: int) -> Closeup:
     """The close-up of a sound (channels, samples), its channels mixed. Raises StudioError for a sound of no samples."""
     mono = audio.to_mono(waveform)
     mel = _settings(mono.shape[-1], sample_rate)
-    return Closeup(picture.of_sound(mono, mel).pixels, ticks(mel))
+    parts = mono.split(MOST_COLUMNS * mel.hop_length)  # one, but for a sound of minutes
+    power = torch.cat([codec.mel_spectrogram(part[None], mel) for part in parts], dim=-1)
+    power = adaptive_avg_pool1d(power[0], min(power.shape[-1], MOST_COLUMNS + 1))
+    pixels, _ = codec.to_pixels(power[None], mel)
+    return Closeup(pixels[0], ticks(mel))
 
 
 def ticks(mel: MelSettings) -> tuple[tuple[str, float], ...]:
@@ -36,7 +42,7 @@ def ticks(mel: MelSettings) -> tuple[tuple[str, float], ...]:
 
 
 def _settings(samples: int, sample_rate: int) -> MelSettings:
-    hop_length = max(CLOSEST, math.ceil(samples / MOST_COLUMNS))
+    hop_length = min(FARTHEST, max(CLOSEST, math.ceil(samples / MOST_COLUMNS)))
     n_fft = max(SLICE * max(1, round(sample_rate / 44100)), 2 * math.ceil(1.5 * hop_length))  # no gaps between slices
     return MelSettings(sample_rate=sample_rate, n_mels=ROWS, hop_length=hop_length, n_fft=n_fft, whole=True, pad=0,
                        f_max=min(20_000.0, sample_rate / 2))

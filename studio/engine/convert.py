@@ -59,7 +59,7 @@ def _each(source: Path, target: Path, suffixes: frozenset[str], to_suffix: str, 
           report: Report) -> Converted:
     """Do `one` file, or all of a folder that have one of the suffixes, keeping their relative places.
 
-    Into the folder that they come from nothing is written over.
+    Of a folder no sound is written over, which may be what a picture was made of, and into itself nothing is.
     """
     source, target = Path(source), Path(target)
     if not source.is_dir():
@@ -69,16 +69,18 @@ def _each(source: Path, target: Path, suffixes: frozenset[str], to_suffix: str, 
     paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes)
     if not paths:
         raise StudioError(f"{source}: holds no file of {', '.join(sorted(suffixes))}; choose another folder")
-    written, refused, in_place = [], [], source.resolve() == target.resolve()
+    written, refused, names = [], [], set()
+    keeps = to_suffix in audio.SUFFIXES or source.resolve() == target.resolve()
     for number, path in enumerate(paths, 1):
         to = target / path.relative_to(source).with_suffix(to_suffix)
-        if to in written:  # kick.wav and kick.flac side by side
+        if str(to).casefold() in names:  # kick.wav and Kick.flac side by side
             to = to.with_name(f"{to.stem}_{path.suffix[1:]}{to_suffix}")
         try:
-            if in_place and to.exists():  # decoding beside the sounds that the pictures were made of
+            if keeps and to.exists():
                 raise StudioError(f"{to.name} is there already; give another folder")
             one(path, to)
             written.append(to)
+            names.add(str(to).casefold())
         except StudioError as error:
             refused.append((str(path), str(error).removeprefix(f"{path}: ")))
         report(Progress("convert", number, len(paths), note=path.name))

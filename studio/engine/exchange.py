@@ -33,7 +33,7 @@ from studio.engine.dataset import (
 from studio.engine.picture import Picture
 from studio.engine.wording import role_of
 from studio.errors import StudioError
-from studio.files import cure, reason, sha1_of, slug
+from studio.files import cure, reason, sha1_of, slug, told
 from studio.progress import Progress, Report, silent
 from studio.settings import DECODER_ONLY, MelSettings, OneShot, PrepareSettings
 
@@ -58,7 +58,7 @@ def export(folder: Path, out: Path, format: str, *, report: Report = silent) -> 
     rows = shown(dataset)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StudioError(f"{out}: holds something already; choose a new or an empty folder")
-    beside = out.with_name(f".{out.name}.part")
+    beside = out.absolute().with_name(f".{out.absolute().name}.part")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         write = _write_kohya if format == "kohya" else _write_imagefolder
@@ -132,7 +132,7 @@ def import_pictures(source: Path, folder: Path, mel: MelSettings | None = None, 
     others. A stop keeps what is done.
     """
     source, folder = Path(source), Path(folder)
-    paths = sorted(path for path in source.rglob("*.png") if not path.name.startswith("."))
+    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() == ".png" and path.name[0] != ".")
     if not paths:
         raise StudioError(f"{source}: holds no PNG pictures; give a folder with spectrograms in it")
     common, refused = _common_mel(paths, mel, report)
@@ -146,7 +146,7 @@ def import_pictures(source: Path, folder: Path, mel: MelSettings | None = None, 
         for step, path in enumerate(wanted):
             report(Progress("import", step, len(wanted), note=path.name))
             sha1 = sha1_of(path)
-            if (str(path.absolute()), sha1) in known:
+            if (told(path.absolute()), sha1) in known:
                 unchanged += 1
                 continue
             try:
@@ -240,7 +240,7 @@ def _row(path: Path, root: Path, said: Mapping[Path, str], waveform: torch.Tenso
         number += 1
         stem = f"{slug(path.stem)}_{number}"
     return OneShot(file_name=f"{IMAGES}/{stem}.png", audio=f"{AUDIO}/{stem}.wav", text=text,
-                   source=str(path.absolute()), gain_db=round(gain_db, 4),
+                   source=told(path.absolute()), gain_db=round(gain_db, 4),
                    duration=round(waveform.shape[-1] / mel.sample_rate, 6),
                    weight=min(MOST_WEIGHT, int(repeats[1])) if repeats else 1.0)
 
@@ -250,17 +250,17 @@ def _said(paths: Sequence[Path]) -> dict[Path, str]:
     found: dict[Path, str] = {}
     for rows in {parent / ROWS for path in paths for parent in (path.parent, path.parent.parent)}:
         if rows.is_file():
-            for line in filter(str.strip, rows.read_text(encoding="utf-8").split("\n")):
-                try:
+            try:
+                for line in filter(str.strip, rows.read_text(encoding="utf-8-sig").split("\n")):
                     row = json.loads(line)
                     found[rows.parent / row["file_name"]] = " ".join(str(row["text"]).split())
-                except (ValueError, KeyError, TypeError) as error:
-                    raise StudioError(f"{rows}: a line is no row with file_name and text ({error}); "
-                                      "mend it or move it away") from error
+            except (ValueError, KeyError, TypeError) as error:  # of these UnicodeDecodeError is one
+                raise StudioError(f"{rows}: a line is no row with file_name and text ({error}); "
+                                  "mend it or move it away") from error
     for path in paths:
         words = path.with_suffix(".txt")
         if words.is_file():
-            lines = words.read_text(encoding="utf-8", errors="replace").strip().split("\n")
+            lines = words.read_text(encoding="utf-8-sig", errors="replace").strip().split("\n")
             found[path] = " ".join(lines[0].split()) or found.get(path, "")
     return found
 

@@ -7,6 +7,7 @@ note, a name. Marks live in the JSON alone; WAV and PNG stay as they were made.
 
 import contextlib
 import dataclasses
+import errno
 import secrets
 import shutil
 import threading
@@ -281,6 +282,16 @@ def _marked(take: Take, marks: Mapping[str, Any]) -> Take:
     return Take(take.path, recipe)
 
 
+def _move(path: Path, to: Path) -> None:
+    """Rename a file; where its folder is a link to another disk, carry it there."""
+    try:
+        path.rename(to)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.move(path, to)
+
+
 def _moved(path: Path, to: Path) -> Take:
     """The take whose WAV lies at `path`, with its picture and recipe at `to`; where one cannot be moved, all stay."""
     moved: list[tuple[Path, Path]] = []
@@ -288,11 +299,11 @@ def _moved(path: Path, to: Path) -> Take:
         to.parent.mkdir(parents=True, exist_ok=True)
         for suffix in SUFFIXES:
             if path.with_suffix(suffix).exists():
-                path.with_suffix(suffix).rename(to.with_suffix(suffix))
+                _move(path.with_suffix(suffix), to.with_suffix(suffix))
                 moved.append((path.with_suffix(suffix), to.with_suffix(suffix)))
     except OSError as error:
         for old, new in reversed(moved):
-            new.rename(old)
+            _move(new, old)
         held = isinstance(error, PermissionError)
         mend = "close the program that holds it, or check the folder's permissions" if held else cure(error)
         raise StudioError(f"{path}: could not be moved to {to.parent} ({reason(error)}); {mend}") from error

@@ -11,7 +11,7 @@ from torch import Tensor
 from studio.engine import audio, captions, picture
 from studio.engine.dataset import AUDIO, IMAGES, append_rows, made_of, open_or_none, whole, write_settings
 from studio.errors import StudioError
-from studio.files import sha1_of, slug
+from studio.files import sha1_of, slug, told
 from studio.knobs import as_dict
 from studio.progress import Progress, Report, silent
 from studio.settings import MelSettings, OneShot, PrepareSettings
@@ -94,7 +94,7 @@ def prepare(sources: Sequence[Path], folder: Path, mel: MelSettings, settings: P
     added, unchanged, waiting = [], [], []
     try:
         for step, (path, root) in enumerate(found.items()):
-            report(Progress("prepare", step, len(found), note=_told(path.name)))
+            report(Progress("prepare", step, len(found), note=told(path.name)))
             try:
                 sha1 = sha1_of(path)  # without one `audio.read` says why
                 row = known.find(path, sha1) if sha1 else None
@@ -103,7 +103,7 @@ def prepare(sources: Sequence[Path], folder: Path, mel: MelSettings, settings: P
                     continue
                 sound = _prepared(path, root, mel, settings)
             except StudioError as error:
-                refused.append((_told(path), str(error).removeprefix(f"{path}: ")))
+                refused.append((told(path), str(error).removeprefix(f"{path}: ")))
                 continue
             if not added:
                 write_settings(folder, mel, settings)
@@ -154,7 +154,7 @@ def _prepared(path: Path, root: Path, mel: MelSettings, settings: PrepareSetting
     loud, gain_db = audio.normalise(fitted)
     found = captions.caption_of(path, root, audio.to_mono(trimmed) if mel.stereo else trimmed, sample_rate)
     text = " ".join(settings.caption.replace("{auto}", found).split()) or found
-    row = OneShot(text=text, source=_told(path.absolute()), gain_db=round(gain_db, 4), duration=round(duration, 6))
+    row = OneShot(text=text, source=told(path.absolute()), gain_db=round(gain_db, 4), duration=round(duration, 6))
     return _Sound(loud, row)
 
 
@@ -169,7 +169,7 @@ def _wanted(sources: Sequence[Path], folder: Path) -> tuple[dict[Path, Path], li
     own = os.path.realpath(folder / AUDIO)
     found = {path: root for path, root in _found(sources).items()
              if not Path(os.path.realpath(path)).is_relative_to(own)}
-    hollow = [(_told(source), "holds no sound files; give a folder with WAV, FLAC, OGG, MP3 or AIFF in it")
+    hollow = [(told(source), "holds no sound files; give a folder with WAV, FLAC, OGG, MP3 or AIFF in it")
               for source in map(Path, sources)
               if _is_folder(source) and not any(path.is_relative_to(source) for path in found)]
     return found, hollow
@@ -191,10 +191,10 @@ class _Known:
 
     def find(self, path: Path, sha1: str) -> OneShot | None:
         """The row of this file, if there is one; see `prepare` for what counts."""
-        for content, row in self.by_path.get(_told(path.absolute()), ()):
+        for content, row in self.by_path.get(told(path.absolute()), ()):
             if content in (sha1, ""):
                 return row
-        moved = self.by_content.get((_told(path.name), sha1))
+        moved = self.by_content.get((told(path.name), sha1))
         if moved is None:
             return None
         source = Path(moved.source)
@@ -218,11 +218,6 @@ def _is_gone(path: Path) -> bool:
         return not path.exists()
     except OSError:
         return False
-
-
-def _told(path: Path | str) -> str:
-    """A path as text that every program can read: bytes of a name that are no text become '?'."""
-    return str(path).encode("utf-8", "replace").decode("utf-8")
 
 
 def _free_names(folder: Path, path: Path, sha1: str, known: _Known) -> dict[str, str]:

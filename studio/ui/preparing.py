@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,7 +92,7 @@ class Preparing:
     def prepare(self, request: gr.Request, name: str, files: list[str] | None, folder: str, preset: str,
                 *values: Any) -> Iterator[list[Any]]:
         """Prepare the dropped files and the folder into the dataset."""
-        sources = [Path(folder.strip()).expanduser()] if folder and folder.strip() else []
+        sources = [Path(os.path.expanduser(folder.strip()))] if folder and folder.strip() else []
         if not (files or sources):
             raise StudioError("no sounds are chosen; drop files here, give a folder, or load the demo kit")
         originals = self.studio.dataset_folder(name) / ORIGINALS
@@ -142,16 +143,17 @@ class Preparing:
     def _prepare(self, name: str, gather: Gather, preset: str, values: Sequence[Any],
                  request: gr.Request) -> Iterator[list[Any]]:
         folder, settings = self.studio.dataset_folder(name), self.form.read(values)
-        there = (folder / "dataset.json").is_file()
-        mel = engine.dataset.look(folder).mel if there else presets.load("mel", preset, self.studio.workspace)
+        here = engine.dataset.open_or_none(folder, None)
+        mel = here.mel if here else presets.load("mel", preset, self.studio.workspace)
         self._claim(folder)
+        before = _originals(folder)
 
         def work(report: Report) -> Iterator["Prepared"]:
             try:
                 yield engine.preparation.prepare(gather(report), folder, mel, settings, report=report)
             finally:
                 try:
-                    _forget_unused(folder)
+                    _forget_refused(folder, before)
                 finally:
                     self._busy.discard(folder)
 
@@ -189,11 +191,15 @@ def _copied(files: Iterable[Path], folder: Path) -> Iterator[Path]:
         yield copy
 
 
-def _forget_unused(dataset: Path) -> None:
-    """Take those copies away that no sound of the dataset was made of: what was refused."""
+def _originals(dataset: Path) -> set[Path]:
+    return set(dataset.absolute().glob(f"{ORIGINALS}/*/*"))
+
+
+def _forget_refused(dataset: Path, before: set[Path]) -> None:
+    """Take those new copies away that no sound of the dataset was made of; the ones that were there `before` stay."""
     there = engine.dataset.open_or_none(dataset, None)
     sources = {Path(row.source) for row in there.one_shots} if there else set()
-    for copy in set(dataset.absolute().glob(f"{ORIGINALS}/*/*")) - sources:
+    for copy in _originals(dataset) - before - sources:
         with contextlib.suppress(OSError):  # they are in nobody's way
             copy.unlink()
             for folder in copy.parents[:3]:  # of its sum, of originals, and of a dataset that came to nothing

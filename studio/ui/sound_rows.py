@@ -56,7 +56,7 @@ class SoundRows:
         if not told["there"]:
             return told
         try:
-            dataset = engine.dataset.look(folder)
+            dataset = engine.dataset.open_or_none(folder, None)
         except StudioError as error:  # shown in place: a page that opens should not begin with a toast
             return told | {"fault": str(error)}
         mel = dataset.mel

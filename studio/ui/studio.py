@@ -69,8 +69,8 @@ class Studio:
             return str(error)
 
     def dataset_folder(self, name: str | None) -> Path:
-        """The folder of a dataset by its name, never outside the workspace."""
-        return self.workspace.datasets / slug(name or "my sounds")
+        """The folder of a dataset by its name, never outside the workspace; one that is there may be called anyhow."""
+        return self.workspace.datasets / (name if name in self.datasets() else slug(name or "my sounds"))
 
     def loras(self) -> list[str]:
         """Names of the LoRA files in the workspace, newest first."""

@@ -149,7 +149,9 @@ room.addEventListener('pointerover', event => {
 room.addEventListener('change', event => {
   const line = event.target.closest('.sound'), id = line && line.dataset.id;
   if (event.target.matches('.text')) edit([{id, text: event.target.value.trim()}]);
-  if (event.target.matches('.weight')) edit([{id, weight: Number(event.target.value)}]);
+  if (!event.target.matches('.weight')) return;
+  if (event.target.value === '') event.target.value = table.byId.get(id).weight;  // no number is not 0, which is never
+  else edit([{id, weight: Number(event.target.value)}]);
 });
 
 room.addEventListener('keydown', event => {

@@ -71,7 +71,8 @@ function drawChips(chips) {
       made.push(chip(words, number, only, view.only === only, () => { view.only = view.only === only ? '' : only; again(); }));
     }
   }
-  for (const [role, number] of roles) {
+  const lost = view.role !== null && !roles.some(([role]) => role === view.role) ? [[view.role, 0]] : [];
+  for (const [role, number] of [...roles, ...lost]) {  // one that no sound in use has any more can be taken off still
     made.push(chip(role || 'no role', number, 'role', view.role === role, () => { view.role = view.role === role ? null : role; again(); }));
   }
   chips.replaceChildren(...made);
