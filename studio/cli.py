@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from studio import verbs
-from studio.errors import Cancelled, StudioError
+from studio.errors import Cancelled, StudioError, ran_out_of_memory, told_of_memory
 from studio.flags import add_flags
 from studio.settings import (
     DECODER_ONLY,
@@ -44,6 +44,11 @@ def main(argv: list[str]) -> int:
             raise
         print(f"studio: {error.name} is missing in this Python; run: make setup, then: source .venv/bin/activate",
               file=sys.stderr)
+        return FAULT
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        print(f"studio: {told_of_memory(error)}", file=sys.stderr)
         return FAULT
     except (Cancelled, KeyboardInterrupt):
         print("studio: stopped", file=sys.stderr)

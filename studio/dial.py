@@ -10,6 +10,7 @@ STEPS = {-2: 1 / 3, -1: 0.6, 0: 1.0, 1: 2.0, 2: 10 / 3}  # times the steps, or e
 RANK = {-2: 0.5, -1: 1.0, 0: 1.0, 1: 1.0, 2: 2.0}  # times its rank and alpha, so that alpha ÷ rank stays
 TURNED = ("steps", "epochs", "rank", "alpha", "warmup_steps")  # the settings that the dial moves
 MOST_WARMUP = 0.2  # of the steps
+FEWEST_TO_SPLIT = 20  # sounds; of fewer none is held out
 
 
 def turned(settings: TrainSettings, position: int) -> TrainSettings:
@@ -26,11 +27,16 @@ def turned(settings: TrainSettings, position: int) -> TrainSettings:
         alpha=settings.alpha * rank / settings.rank, warmup_steps=min(settings.warmup_steps, int(MOST_WARMUP * steps)))
 
 
-def steps_of(settings: TrainSettings, shown: int, processes: int) -> int:
-    """How many steps a training has; with `epochs`, as many as show `shown` sounds so often."""
+def held_out_of(settings: TrainSettings, sounds: int) -> int:
+    """How many of the sounds are kept apart; none of a small kit, which has none to lose."""
+    return round(settings.held_out * sounds) if sounds >= FEWEST_TO_SPLIT else 0
+
+
+def steps_of(settings: TrainSettings, learned: int, processes: int) -> int:
+    """How many steps a training has; with `epochs`, as many as show `learned` sounds so often in the mean."""
     if not settings.epochs:
         return settings.steps
-    return math.ceil(settings.epochs * shown / batch_of(settings, processes))
+    return math.ceil(settings.epochs * learned / batch_of(settings, processes))
 
 
 def batch_of(settings: TrainSettings, processes: int) -> int:

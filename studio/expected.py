@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.dial import batch_of, steps_of
+from studio.dial import batch_of, held_out_of, steps_of
 from studio.errors import StudioError
 from studio.runs import Stories, runs
 from studio.settings import TrainSettings
@@ -17,8 +17,10 @@ LOOKED_AT = 20  # runs, the newest
 
 @dataclass(frozen=True)
 class Expected:
-    """Steps in all and how often each sound is shown; seconds and bytes where a run of its kind was measured."""
+    """Sounds that are learned, steps in all and how often each sound is shown in the mean; seconds and bytes where a
+    run of its kind was measured."""
 
+    learned: int
     steps: int
     times_shown: float
     seconds: float | None = None
@@ -37,12 +39,13 @@ def expected(settings: TrainSettings, sounds: int, folder: Path, stories: Storie
     folder   : of the runs to go by
     measured : what was measured for this very kind of training, which counts more than they do
     """
-    steps = steps_of(settings, sounds, settings.processes)
-    shown = steps * batch_of(settings, settings.processes) / max(1, sounds)
+    learned = sounds - held_out_of(settings, sounds)
+    steps = steps_of(settings, learned, settings.processes)
+    shown = steps * batch_of(settings, settings.processes) / max(1, learned)
     measured = measured or _of_earlier(settings, folder, stories)
     if measured is None:
-        return Expected(steps, shown)
-    return Expected(steps, shown, measured.seconds * steps / max(1, measured.steps), measured.memory_bytes)
+        return Expected(learned, steps, shown)
+    return Expected(learned, steps, shown, measured.seconds * steps / max(1, measured.steps), measured.memory_bytes)
 
 
 def _of_earlier(settings: TrainSettings, folder: Path, stories: Stories) -> Estimate | None:

@@ -98,11 +98,19 @@ def told(path: Path | str) -> str:
     return str(path).encode("utf-8", "replace").decode("utf-8")
 
 
-def unused(path: Path) -> Path:
-    """`path` itself, or its first neighbour `stem_2`, `stem_3` … that does not exist yet."""
+def from_home(text: str | Path) -> Path:
+    """A path as a user writes it, `~` for the home folder. Raises StudioError for the home of nobody."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise StudioError(f"{text}: nobody of that name has a home folder here; give a whole path") from error
+
+
+def unused(path: Path, taken: Callable[[Path], bool] = Path.exists) -> Path:
+    """`path` itself, or its first neighbour `stem_2`, `stem_3` … that is not `taken`: does not exist yet."""
     path, number = Path(path), 1
     free = path
-    while free.exists():
+    while taken(free):
         number += 1
         free = path.with_name(f"{path.stem}_{number}{path.suffix}")
     return free

@@ -55,8 +55,14 @@ def start_training(dataset: Path, settings: TrainSettings, run_folder: Path, *, 
         raise StudioError(f"{run.folder}: a run of this name exists; choose another name, or resume it")
     if resume and not run.resumable():
         raise StudioError(f"{run.folder}: holds no checkpoint to resume from; train without resume")
-    return _enqueue(run, {"version": 1, "dataset": str(Path(dataset).resolve()), "train": as_dict(settings),
+    return _enqueue(run, {"version": 1, "dataset": str(Path(dataset).resolve()), "train": _from_anywhere(settings),
                           "resume": resume, "out": str(Path(out).resolve()) if out else ""})
+
+
+def _from_anywhere(settings: TrainSettings) -> dict[str, Any]:
+    """Settings for a process that is started in another folder."""
+    base = Path(settings.base)
+    return as_dict(dataclasses.replace(settings, base=str(base.resolve())) if base.is_dir() else settings)
 
 
 def resume(run: Run) -> Run:
@@ -140,7 +146,10 @@ def _process(command: list[str], settings: TrainSettings, **streams: Any) -> sub
     shared_out = "OMP_NUM_THREADS" in environment
     if settings.processes > 1:  # torchrun would give each of them one thread
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // settings.processes)))
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, **streams)
+    # it outlives the window that the studio was started in, and a Ctrl-C there is not for it
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, creationflags=flags,
+                               **streams)
     if not shared_out:
         _give_way(process.pid)
     return process
@@ -173,7 +182,7 @@ def measure(dataset: Path, settings: TrainSettings) -> Estimate:
 
     Raises StudioError as the training would before its first step.
     """
-    plan = {"dataset": str(Path(dataset).resolve()), "train": as_dict(settings)}
+    plan = {"dataset": str(Path(dataset).resolve()), "train": _from_anywhere(settings)}
     with _process([sys.executable, "-m", "studio.jobs"], settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                   stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as process:
         told, log = process.communicate(json.dumps(plan))

@@ -63,21 +63,24 @@ class Story:
             self._times.clear()
         elif stage == "train":
             if self.losses and step <= self.losses[-1][0]:
-                self._rewind(step)
+                self._rewind(step, self.losses, self.held_out, self.previews)
             self.losses.append((step, values["loss"]))
             self._times.append((event["time"], step))
             self.total = event["total"]
         elif stage == "validate":
+            self._rewind(step, self.held_out)
             self.held_out.append((step, values["held_out_loss"]))
         elif stage == "preview" and event.get("note"):
+            self._rewind(step, self.previews)
             self.previews.append((step, event["note"], values))
         elif stage == "estimate":
             self.estimate = Estimate(event["total"], **{name: float(value) for name, value in values.items()
                                                         if name in Estimate.__annotations__})
 
-    def _rewind(self, step: int) -> None:
-        """The run was resumed before what it had told last: from `step` on it is told again."""
-        for told in (self.losses, self.held_out, self.previews):
+    @staticmethod
+    def _rewind(step: int, *lists: list) -> None:
+        """Where the run was resumed before what it had told last, that is told again from `step` on."""
+        for told in lists:
             while told and told[-1][0] >= step:
                 told.pop()
 

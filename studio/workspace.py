@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.files import from_home
+
 ENVIRONMENT_VARIABLE = "STUDIO_WORKSPACE"
 
 
@@ -62,4 +64,4 @@ class Workspace:
 def workspace(chosen: str | Path | None = None) -> Workspace:
     """The workspace at `chosen`, else at $STUDIO_WORKSPACE, else `~/One-Shot Studio`."""
     root = chosen or os.environ.get(ENVIRONMENT_VARIABLE) or Path.home() / "One-Shot Studio"
-    return Workspace(Path(os.path.expanduser(root)).resolve())
+    return Workspace(from_home(root).resolve())

@@ -43,7 +43,8 @@ def named(file, waveform=SILENCE):
     ("CB.wav", "cowbell"), ("Cow Bell.wav", "cowbell"), ("CY8050.wav", "cymbal"), ("Crash Cymbal 2.wav", "crash"),
     ("RD_4.wav", "ride"), ("Tamb.wav", "tambourine"), ("Shk 1.wav", "shaker"),
     ("Perc_Wood Block.wav", "wood block percussion"),
-    ("xFX_6.flac", "fx"), ("Kit/slices/Kick_02.wav", "kick"), ("lo-fi kick.wav", "lo-fi kick"), ("kick deep punchy 01.wav", "deep punchy kick"),
+    ("xFX_6.flac", "fx"), ("Kit/slices/Kick_02.wav", "kick"),
+    ("lo-fi kick.wav", "lo-fi kick"), ("kick deep punchy 01.wav", "deep punchy kick"),
     ("Laser.wav", "zap"), ("Kick_Long.wav", "kick, long"),
     ("open hat ringing bright 01.wav", "ringing open hat, bright")])
 def test_names_are_read_as_a_musician_says_them(file, caption):

@@ -55,8 +55,8 @@ def test_a_folder_of_pictures_writes_over_no_sound_wherever_they_lie(sounds, tmp
 
 def test_names_that_are_one_where_case_does_not_count_are_kept_apart(sounds, tmp_path):
     (sounds / "kick.flac").rename(sounds / "KICK.flac")
-    names = [path.name for path in convert.encode(sounds, tmp_path / "pictures", MEL).written if path.parent.name != "deep"]
-    assert sorted(names) == ["KICK.png", "kick_wav.png"]
+    names = {path.name for path in convert.encode(sounds, tmp_path / "pictures", MEL).written}
+    assert names == {"KICK.png", "kick_wav.png", "kick.png"}  # the last one is in a folder of its own
 
 
 def test_the_sound_comes_back_with_its_start_its_length_and_its_level(sounds, tmp_path):

@@ -29,6 +29,12 @@ def test_number_formats_are_safe_on_each_device():
         devices.dtype_for(cpu, "fp16")
 
 
+@pytest.mark.parametrize(("does", "chosen"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_a_card_that_only_emulates_bf16_takes_fp16(monkeypatch, does, chosen):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or does)
+    assert devices.dtype_for(torch.device("cuda")) == chosen
+
+
 def test_audio_maths_of_mps_runs_on_the_cpu():
     assert devices.for_audio(torch.device("mps")).type == "cpu"
     assert devices.for_audio(torch.device("cuda")).type == "cuda"

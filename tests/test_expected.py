@@ -18,7 +18,7 @@ def measured(folder, settings, seconds):
 def test_without_a_run_of_its_kind_only_what_can_be_counted_is_told(tmp_path):
     measured(tmp_path / "other", TrainSettings(batch_size=2), 0.5)
     write_json(tmp_path / "damaged" / "settings.json", {"train": {"stepz": 3}})
-    told = expected(TrainSettings(steps=100, batch_size=8), 20, tmp_path, Stories())
+    told = expected(TrainSettings(steps=100, batch_size=8, held_out=0), 20, tmp_path, Stories())
     assert (told.steps, told.times_shown, told.seconds, told.memory_bytes) == (100, 40, None, None)
 
 
@@ -26,6 +26,11 @@ def test_a_run_of_its_kind_tells_the_time_whatever_its_length(tmp_path):
     measured(tmp_path / "alike", TrainSettings(steps=50, rank=4, seed=3), 25)
     told = expected(TrainSettings(steps=1000), 20, tmp_path, Stories())
     assert told.seconds == pytest.approx(500) and told.memory_bytes == 2e9
+
+
+def test_what_is_held_out_is_not_learned(tmp_path):
+    told = expected(TrainSettings(epochs=10, batch_size=4, held_out=0.25), 40, tmp_path, Stories())
+    assert (told.learned, told.steps, told.times_shown) == (30, 75, 10)
 
 
 def test_what_was_measured_for_it_counts_more_than_an_earlier_run(tmp_path):

@@ -90,6 +90,15 @@ def test_a_fault_inside_the_process_is_one_sentence(kit, settings, tmp_path):
     assert "no model_index.json" in state.error and "\n" not in state.error
 
 
+def test_a_base_in_the_folder_one_stands_in_is_found_by_the_process(kit, settings, tmp_path, monkeypatch):
+    (tmp_path / "my base").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(jobs, "advance", lambda folder: None)
+    for base, told in (("my base", str(tmp_path / "my base")), ("embedded", "embedded"), ("some/hub", "some/hub")):
+        run = jobs.start_training(kit, dataclasses.replace(settings, base=base), tmp_path / f"run of {base[-3:]}")
+        assert run.settings().base == told
+
+
 def test_what_cannot_start_is_refused_before_anything_is_written(kit, settings, tmp_path):
     with pytest.raises(StudioError, match="is no dataset; prepare sounds into it first"):
         jobs.start_training(tmp_path, settings, tmp_path / "a")

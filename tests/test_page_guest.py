@@ -1,9 +1,11 @@
 """The page that others are given: what they can call, and what that does to the owner's files."""
 
+import dataclasses
 import json
 import os
 import shutil
 import socket
+import types
 
 import httpx
 import pytest
@@ -127,6 +129,21 @@ def test_files_outside_the_cache_are_not_served(guests, guest):
 def test_share_gives_the_guest_page_and_share_all_the_whole_one():
     assert Launch(share=True).public and Launch(host="0.0.0.0").public and Launch(share_all=True).public
     assert not Launch().public
+
+
+@pytest.mark.parametrize(("wish", "guests", "tunnel", "signed"), [
+    (Launch(), False, False, False), (Launch(share=True), True, True, True),
+    (Launch(share_all=True), False, True, True), (Launch(host="0.0.0.0"), True, False, True),
+    (Launch(host="0.0.0.0", share_all=True), False, False, True), (Launch(auth="me:mine"), False, False, True)])
+def test_who_comes_from_outside_gets_the_guest_page_and_a_password(workspace, monkeypatch, wish, guests, tunnel,
+                                                                       signed):
+    asked = {}
+    page = types.SimpleNamespace(block_thread=lambda: None, local_url="http://127.0.0.1:1/",
+                                 studio=types.SimpleNamespace(link=""))
+    monkeypatch.setattr(launch.app, "build", lambda workspace, share: asked.update(guests=share) or page)
+    monkeypatch.setattr(launch, "start", lambda page, **said: asked.update(said))
+    launch.launch(workspace, dataclasses.replace(wish, browser=False))
+    assert (asked["guests"], asked["share"], asked["auth"] is not None) == (guests, tunnel, signed)
 
 
 def test_a_tunnel_that_cannot_be_had_is_told_in_the_page(guests, monkeypatch, tmp_path):

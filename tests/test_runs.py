@@ -102,6 +102,14 @@ def test_a_resumed_run_goes_back_to_the_step_it_went_on_from(run):
     assert state.previews[0].distance_db == 9.0 and state.previews[0].folder == run.folder / "previews/step-00000000"
 
 
+def test_a_run_that_begins_anew_shows_its_first_previews_once(run):
+    for _ in range(2):
+        tell(run, "validate", 0, held_out_loss=1.0)
+        tell(run, "preview", 0, note="previews/step-00000000", distance_db=9.0, nearest_db=8.0, best=0)
+        run.tell({"stage": "resume"})
+    assert [each.step for each in run.state().previews] == [0] and run.state().held_out == ((0, 1.0),)
+
+
 def test_the_pace_is_that_of_the_process_at_work(run):
     story = Story()
     for step in (1, 2, 3):

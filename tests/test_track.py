@@ -135,6 +135,26 @@ def test_a_tempo_sets_the_length_and_where_windows_begin(bpm: float, bars: int) 
         assert abs(eighths - round(eighths)) * beat / 8 <= 0.5  # to the sample
 
 
+@pytest.mark.parametrize("loop", [False, True])
+@pytest.mark.parametrize("longest", [43557, 225_000])  # of the embedded base's windows, of Stable Diffusion's
+def test_with_a_tempo_any_length_is_filled_without_gaps(longest: int, loop: bool) -> None:
+    for bpm in range(20, 401):
+        for seconds in (0.3, 8, 10, 37.77):
+            samples = round(seconds * RATE)
+            starts, overlap = track_module._plan(samples, longest, loop, 60 / bpm * RATE)
+            own = [after - before for before, after in zip(starts, starts[1:], strict=False)]
+            assert starts[0] == 0 and starts[-1] == samples - (0 if loop else overlap)
+            assert all(overlap <= each <= longest - overlap for each in own), (bpm, seconds)
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_length_in_seconds_is_kept_to_the_sample_in_a_tempo(quick: dict, loop: bool,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(track_module, "_window", hum)
+    _, pieces = stream(MorphSettings(bpm=150, seconds=10, loop=loop, **quick))
+    assert sum(map(len, pieces)) == 10 * RATE
+
+
 def test_a_loop_in_tempo_is_as_long_as_its_bars_and_wraps_without_a_click(quick: dict,
                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(track_module, "_window", hum)

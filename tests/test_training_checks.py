@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
 from kits import thumps
 from safetensors.torch import load_file
 
-from studio.engine import audio, generation, models, picture
+from studio.engine import audio, dataset, generation, models, picture
 from studio.engine.training import checks, estimate, loop, train
 from studio.engine.training.loop import steps_of
 from studio.engine.training.previews import Heard
@@ -204,3 +205,8 @@ def test_epochs_count_how_often_every_sound_is_shown(kit, settings, tmp_path):
     assert steps_of(wanted, 5, 1) == 4 and steps_of(wanted, 5, 2) == 2
     told, _ = trained(kit, wanted, tmp_path)
     assert of(told, "train")[-1].step == of(told, "train")[-1].total == 4
+    shots = dataset.load(kit).one_shots
+    heavy = shutil.copytree(kit, tmp_path / "heavy")
+    dataset.revise(heavy, [dataclasses.replace(shots[0], weight=1.5)])  # shown oftener, and the others no more
+    told, _ = trained(heavy, wanted, tmp_path / "other")
+    assert of(told, "train")[-1].total == 4

@@ -7,6 +7,7 @@ import pytest
 
 from studio import dial, jobs, presets
 from studio.errors import StudioError
+from studio.runs import Run
 from studio.settings import TrainSettings
 from studio.story import Estimate
 from studio.ui.form import Form
@@ -100,3 +101,19 @@ def test_a_run_that_vanished_is_said_to_have(desk):
                                                 (9000, "2.5 h")])
 def test_times_are_told_as_people_say_them(seconds, words):
     assert _spoken(seconds) == words
+
+
+def test_no_two_trainings_are_given_the_same_lora_file(desk, workspace, monkeypatch):
+    outs = []
+
+    def started(dataset, settings, folder, *, out):
+        folder.mkdir(parents=True)
+        outs.append((folder.name, out.name))
+        return Run(folder)
+
+    monkeypatch.setattr(jobs, "start_training", started)
+    workspace.loras.mkdir(parents=True)
+    (workspace.loras / "kit.safetensors").touch()  # of a run that was thrown away
+    for _ in range(2):
+        desk.start("kit", "kit", *(control.value for control in desk.form.controls))
+    assert outs == [("kit_2", "kit_2.safetensors"), ("kit_3", "kit_3.safetensors")]

@@ -44,7 +44,8 @@ def dtype_for(device: torch.device, wanted: str = "auto") -> torch.dtype:
     if wanted == "no":
         return torch.float32
     if device.type == "cuda":
-        if wanted == "bf16" or (wanted == "auto" and torch.cuda.is_bf16_supported()):
+        # cards before Ampere only emulate bf16, slowly, and not for all that a base does
+        if wanted == "bf16" or (wanted == "auto" and torch.cuda.is_bf16_supported(including_emulation=False)):
             return torch.bfloat16
         return torch.float16
     if wanted == "fp16":

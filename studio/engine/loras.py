@@ -178,7 +178,8 @@ def _weights(path: Path) -> tuple[dict[str, Tensor], dict[str, float]]:
         if key.endswith(".alpha"):
             alphas[_from_kohya(key.removesuffix(".alpha"))] = float(value)
         elif rest and (side := SIDES.get(rest)):
-            weights[f"{_from_kohya(module)}.{side}.weight"] = value.float().contiguous()
+            # a copy: while it stood in the file itself, that could not be written anew on Windows
+            weights[f"{_from_kohya(module)}.{side}.weight"] = value.float().clone()
     if not weights:
         raise StudioError(f"{path}: holds no LoRA weights; choose a LoRA file")
     for module in {key.rsplit(".", 2)[0] for key in weights}:

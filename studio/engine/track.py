@@ -1,5 +1,6 @@
 """One long track or loop along a way, made window by window and joined without seams."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,16 +105,22 @@ def _plan(samples: int, longest: int, loop: bool, beat: float = 0.0) -> tuple[li
 
     Window i has its own part from starts[i] to starts[i + 1] and goes on for the overlap. In a loop the last one goes
     on into the first; else the track ends with it. With a `beat`, in samples, windows begin on beats: on every fourth,
-    second, first, or on the half, quarter or eighth of one, whatever is the longest that a window can fill.
+    second, first, or on the half, quarter or eighth of one, whatever is the longest that a window can fill. Where the
+    end is no beat, the last window's own part is longer than others, or it shares what is left with the one before.
     """
     overlap = min(longest // OVERLAP, samples // 2)
-    span = samples if loop else samples - overlap
     spacing = next((part * beat for part in SPACINGS if part * beat <= longest - overlap), 0.0)
-    if spacing == 0:
-        count = -(-span // (longest - overlap))
+    if spacing:
+        overlap = min(overlap, int(spacing) // 2)
+    own, span = longest - overlap, samples if loop else samples - overlap
+    if not spacing:
+        count = -(-span // own)
         return [round(i * span / count) for i in range(count + 1)], overlap
-    count = max(1, round(samples / spacing))
-    return [*(round(i * spacing) for i in range(count)), span], overlap
+    count = max(1, round(span / spacing), math.ceil((span - own) / spacing) + 1)
+    starts = [round(i * spacing) for i in range(count)]
+    if count > 1 and span - starts[-1] < overlap:
+        starts[-1] = (starts[-2] + span) // 2
+    return [*starts, span], overlap
 
 
 def _window(found: Way, settings: MorphSettings, number: int, count: int, gain: "_Gain", report: Report) -> Tensor:

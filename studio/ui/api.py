@@ -13,7 +13,7 @@ from gradio.data_classes import FileData
 from studio.errors import StudioError
 from studio.settings import GenerateSettings, MorphSettings, TransformSettings
 from studio.ui import engine
-from studio.ui.making import ONE_AT_A_TIME
+from studio.ui.making import ONE_AT_A_TIME, alone
 from studio.ui.scratch import Scratch, file_name
 from studio.ui.studio import Studio
 from studio.ui.toasts import told
@@ -26,7 +26,7 @@ MADE, CHANGED, TRAVELLED = GenerateSettings(), TransformSettings(), MorphSetting
 def build(studio: Studio) -> None:
     """Make the endpoints /generate, /transform, /morph and /track."""
     for verb in _verbs(studio):
-        gr.api(told(verb), api_name=verb.__name__, **QUEUE)
+        gr.api(told(alone(verb)), api_name=verb.__name__, **QUEUE)
 
 
 def _verbs(studio: Studio) -> list[Any]:

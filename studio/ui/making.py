@@ -1,6 +1,7 @@
 """Making sounds from a page, as all tabs do that make some: one run at a time, on pads as they come, to be stopped."""
 
 import dataclasses
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +23,10 @@ from studio.ui.work import Work, watched
 if TYPE_CHECKING:
     from studio.engine.library import Take
 
-# The pipeline is one for all: whoever makes sounds waits for the others.
+# The pipeline is one for all: whoever makes sounds waits for the others. The queue tells how many are before; but it
+# lets the next one in when a page is left, whose work still has to come to the end of its step.
 ONE_AT_A_TIME = QUEUED | dict(concurrency_id="generation", concurrency_limit=1)
+PIPELINE = threading.Lock()
 DENOISING = 0.8  # of the time that a sound takes; the rest is decoding
 PACE = 0.25  # seconds between two looks at how far the slots are
 SAME = gr.skip()
@@ -121,8 +124,9 @@ class Making:
 
     def _shown(self, run: Run, place: Place, work: Work, stop: threading.Event) -> Iterator[list[Any]]:
         def unless_stopped(report: Report) -> Iterator[Any]:
-            if not stop.is_set():  # it may have waited for another page's sounds, and been stopped meanwhile
-                yield from work(report)
+            with PIPELINE:
+                if not stop.is_set():  # it may have waited for another page's sounds, and been stopped meanwhile
+                    yield from work(report)
 
         place.slots, looked = run.slots(), time.monotonic()
         yield [SAME, self.shelf.screen(place)]
@@ -183,6 +187,15 @@ class Making:
             if name:
                 chosen.append(f"{self.studio.workspace.loras / name}.safetensors:{strength:g}")
         return tuple(chosen)
+
+
+def alone(verb: Callable) -> Callable:
+    """A function that makes sounds while nobody else does."""
+    @functools.wraps(verb)
+    def waiting(*values: Any, **named: Any) -> Any:
+        with PIPELINE:
+            return verb(*values, **named)
+    return waiting
 
 
 def wire_making(bench: Making, make: Callable, asked: Sequence[Callable], values: list, shown: list,

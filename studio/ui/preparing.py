@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +12,7 @@ import gradio as gr
 
 from studio import presets
 from studio.errors import StudioError
-from studio.files import sha1_of, unused, write_whole
+from studio.files import from_home, sha1_of, unused, write_whole
 from studio.progress import Progress, Report
 from studio.ui import engine
 from studio.ui.components.note import note, working
@@ -92,7 +91,7 @@ class Preparing:
     def prepare(self, request: gr.Request, name: str, files: list[str] | None, folder: str, preset: str,
                 *values: Any) -> Iterator[list[Any]]:
         """Prepare the dropped files and the folder into the dataset."""
-        sources = [Path(os.path.expanduser(folder.strip()))] if folder and folder.strip() else []
+        sources = [from_home(folder.strip())] if folder and folder.strip() else []
         if not (files or sources):
             raise StudioError("no sounds are chosen; drop files here, give a folder, or load the demo kit")
         originals = self.studio.dataset_folder(name) / ORIGINALS

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.errors import StudioError
+from studio.errors import StudioError, ran_out_of_memory, told_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,10 @@ def _faults_as_toasts() -> Iterator[None]:
         raise toast(str(error)) from error
     except gr.Error:
         raise
-    except Exception as error:  # a defect of ours: say so in the page, and all of it where the studio was started
+    except Exception as error:
+        if ran_out_of_memory(error):
+            raise toast(str(told_of_memory(error))) from error
+        # a defect of ours: say so in the page, and all of it where the studio was started
         log.exception("a handler of the page failed")
         raise toast(f"This should not happen: {type(error).__name__}: {error}. "
                     "The window the studio was started in says more.", duration=30) from error

@@ -88,7 +88,7 @@ class Desk:
         except StudioError as error:
             return note(str(error), tone="bad")
         measured = self._measured.get((dataset, *kind_of(settings)))
-        return note(_told(expected(settings, used, self.studio.workspace.runs, self.studio.stories, measured), used))
+        return note(_told(expected(settings, used, self.studio.workspace.runs, self.studio.stories, measured)))
 
     def measure(self, dataset: str | None, *values: Any) -> Iterator[list[Any]]:
         """Find out by a few real steps what a training will take: [the line that says it, the button]."""
@@ -111,9 +111,12 @@ class Desk:
         if not dataset:
             raise StudioError("no dataset is chosen; prepare sounds in the tab Dataset first")
         settings, places = self.form.read(values), self.studio.workspace
-        folder = unused(places.runs / slug(name.strip() or dataset))
-        run = jobs.start_training(self.studio.dataset_folder(dataset), settings, folder,
-                                  out=unused(places.loras / f"{folder.name}.safetensors"))
+
+        def lora_of(run: Path) -> Path:
+            return places.loras / f"{run.name}.safetensors"
+
+        folder = unused(places.runs / slug(name.strip() or dataset), lambda run: run.exists() or lora_of(run).exists())
+        run = jobs.start_training(self.studio.dataset_folder(dataset), settings, folder, out=lora_of(folder))
         return self._show("" if run.alive() else gr.skip())
 
     def open(self, event: gr.EventData) -> list[Any]:
@@ -184,9 +187,10 @@ def _dataset_of(run: Run) -> str:
     return Path(run.state().settings.get("dataset", "")).name
 
 
-def _told(will: Expected, sounds: int) -> str:
+def _told(will: Expected) -> str:
     """One line: how long, how often, how much."""
-    parts = [f"{will.steps} steps", f"each of {sounds} sound{'s' * (sounds != 1)} {will.times_shown:.0f} times"]
+    sounds = f"{will.learned} sound{'s' * (will.learned != 1)}"
+    parts = [f"{will.steps} steps", f"each of {sounds} {will.times_shown:.0f} times"]
     if will.seconds is None:
         return " · ".join([*parts, "its first steps will tell how long that takes"])
     parts.append(f"about {_spoken(will.seconds)}")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from studio.errors import Cancelled, StudioError
+from studio.errors import Cancelled, StudioError, told_of_memory
 from studio.progress import Progress, Report
 from studio.ui.components.note import note, working
 
@@ -47,7 +47,7 @@ def _run(work: Work, stop: threading.Event, events: queue.SimpleQueue) -> None:
             events.put(made)
         events.put(_END)
     except BaseException as error:  # not lost: it goes to the reader, who raises it
-        events.put(error)
+        events.put(told_of_memory(error))
 
 
 def _read(events: queue.SimpleQueue) -> Iterator[Any]:

@@ -4,13 +4,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 
-from studio.errors import StudioError
+from studio.errors import StudioError, ran_out_of_memory
 from studio.settings import TrainSettings
-
-SAID = ("out of memory", "can't allocate memory", "not enough memory")  # by devices that have no error of their own
 
 
 class Faults:
@@ -24,9 +21,8 @@ class Faults:
         """Turn running out of memory after `step` whole steps into a StudioError; `save` keeps what these made."""
         try:
             yield
-        except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
-                    words in str(error) for words in SAID):
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out_of_memory(error):
                 raise
             saved = save() if step else None
             kept = f" (the LoRA of step {step} is kept in {saved})" if saved else ""

@@ -79,6 +79,11 @@ def estimate(dataset_folder: Path, settings: TrainSettings, *, report: Report = 
         ("seconds", float), ("seconds_per_step", float), ("memory_bytes", int), ("memory_free_bytes", int))})
 
 
+def plain(settings: TrainSettings) -> dict[str, int | float | str]:
+    """Settings as trackers take them: a list as its words."""
+    return {name: ", ".join(value) if isinstance(value, list) else value for name, value in as_dict(settings).items()}
+
+
 class _Course:
     """One training from its first step to its last."""
 
@@ -86,7 +91,7 @@ class _Course:
                  report: Report) -> None:
         self.settings, self.accelerator, self.report = settings, accelerator, report
         self.schedule = DDPMScheduler.from_config(base.schedule)
-        self.total = steps_of(settings, len(kit.order), accelerator.num_processes)
+        self.total = steps_of(settings, len(kit.learned), accelerator.num_processes)
         self.material = Material(base, kit, settings, folder, accelerator, self.schedule.config.num_train_timesteps,
                                  report=report)
         self.faults = Faults(settings, accelerator)
@@ -113,7 +118,7 @@ class _Course:
             state = self.files.load_checkpoint(self.report)
             step, self.checks.seen = state["step"], state["checks"]
         if self.settings.report_to:
-            self.accelerator.init_trackers("one-shot-studio", config=as_dict(self.settings))
+            self.accelerator.init_trackers("one-shot-studio", config=plain(self.settings))
         self.stopwatch = Stopwatch(self.settings, step, self.total, self.accelerator.device)
         step = self._steps(step)
         if self.settings.report_to:

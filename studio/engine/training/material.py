@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from studio.dial import held_out_of
 from studio.engine import dataset
 from studio.engine.models import Base
 from studio.engine.training import latents_cache, together
@@ -18,7 +19,6 @@ from studio.files import sha1_of
 from studio.progress import Report, silent
 from studio.settings import OneShot, TrainSettings
 
-FEWEST_TO_SPLIT = 20  # sounds; of fewer none is held out
 STATES_AT_MOST = 256 * 2**20  # bytes of encoded captions that are kept; beyond, they are encoded as they come
 ENCODED_AT_ONCE = 64  # captions
 
@@ -57,11 +57,9 @@ class Kit:
 
 
 def _held_out(count: int, settings: TrainSettings) -> list[int]:
-    """The sounds kept apart, the same ones for the same seed; none of a small kit, which has none to lose."""
-    if count < FEWEST_TO_SPLIT:
-        return []
+    """The sounds kept apart, the same ones for the same seed."""
     chance = torch.Generator().manual_seed(settings.seed * 65_537 + count)
-    return sorted(torch.randperm(count, generator=chance)[: round(settings.held_out * count)].tolist())
+    return sorted(torch.randperm(count, generator=chance)[: held_out_of(settings, count)].tolist())
 
 
 def _sha1(path: Path) -> str:
