@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
         arguments = _parser().parse_args(argv)
         said = arguments.verb(arguments)
         if arguments.json and said is not None:
-            print(json.dumps(said, ensure_ascii=False))
+            print(json.dumps(said))
         return DONE
     except StudioError as error:
         print(f"studio: {error}", file=sys.stderr)

@@ -6,11 +6,11 @@ from pathlib import Path
 from studio.dial import batch_of, held_out_of, steps_of
 from studio.errors import StudioError
 from studio.runs import Stories, runs
-from studio.settings import TrainSettings
+from studio.settings import TrainSettings, whole_base
 from studio.story import Estimate
 
-# What decides how long a step takes and how much memory it needs, as good as alone
-WEIGHTY = ("base", "batch_size", "gradient_accumulation", "targets", "text_encoder", "device", "mixed_precision",
+# What decides, beside the base, how long a step takes and how much memory it needs, as good as alone
+WEIGHTY = ("batch_size", "gradient_accumulation", "targets", "text_encoder", "device", "mixed_precision",
            "gradient_checkpointing", "processes")
 LOOKED_AT = 20  # runs, the newest
 
@@ -29,7 +29,7 @@ class Expected:
 
 def kind_of(settings: TrainSettings) -> tuple:
     """What trainings have in common that take as long a step and as much memory."""
-    return tuple(getattr(settings, name) for name in WEIGHTY)
+    return whole_base(settings.base), *(getattr(settings, name) for name in WEIGHTY)
 
 
 def expected(settings: TrainSettings, sounds: int, folder: Path, stories: Stories,

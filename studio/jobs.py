@@ -22,7 +22,7 @@ from studio.files import cure, locked, read_json, reason, sha1_of, unused, write
 from studio.knobs import as_dict, from_dict
 from studio.progress import INNER, Progress
 from studio.runs import LAST_WORDS, Run, born, latest, running, runs
-from studio.settings import TrainSettings
+from studio.settings import TrainSettings, whole_base
 from studio.story import Estimate
 
 __all__ = ["Run", "latest", "running", "runs"]  # of runs.py, for who starts and follows one
@@ -61,8 +61,7 @@ def start_training(dataset: Path, settings: TrainSettings, run_folder: Path, *, 
 
 def _from_anywhere(settings: TrainSettings) -> dict[str, Any]:
     """Settings for a process that is started in another folder."""
-    base = Path(settings.base)
-    return as_dict(dataclasses.replace(settings, base=str(base.resolve())) if base.is_dir() else settings)
+    return as_dict(dataclasses.replace(settings, base=whole_base(settings.base)))
 
 
 def resume(run: Run) -> Run:
@@ -312,7 +311,7 @@ def work_here(dataset: Path, settings: TrainSettings, run_folder: Path, *, out: 
             train(Path(dataset), settings, run.folder, resume=resume)
         return None
     write_json(run.folder / "settings.json", {"version": 1, "dataset": str(Path(dataset).resolve()), "resume": resume,
-                                              "train": as_dict(settings), "out": str(Path(out).resolve())})
+                                              "train": _from_anywhere(settings), "out": str(Path(out).resolve())})
     write_json(run.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
     (run.folder / "stop").unlink(missing_ok=True)
     if resume:

@@ -5,13 +5,14 @@ A field's `metadata` feeds the slider, the flag, the presets' check and the docs
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from studio.errors import StudioError
 from studio.knobs import check, knob
 from studio.mel_settings import DECODER_ONLY, MelSettings
 
 __all__ = ["DECODER_ONLY", "ExportSettings", "GenerateSettings", "MelSettings", "MorphSettings", "OneShot",
-           "PrepareSettings", "TrainSettings", "TransformSettings", "guidance_of"]
+           "PrepareSettings", "TrainSettings", "TransformSettings", "guidance_of", "whole_base"]
 
 SAMPLERS = ("dpm++", "ddim", "euler", "euler a", "unipc", "lms")
 GUIDANCE, GUIDANCE_WITH_LORA = 3.0, 1.5  # what suits the embedded base; more pushes takes of a LoRA away from its kit
@@ -243,6 +244,11 @@ class MorphSettings:
     def duration(self) -> float:
         """Length of a track in seconds: its bars, or what `seconds` says."""
         return self.bars * 4 * 60 / self.bpm if self.bars else self.seconds
+
+
+def whole_base(name: str) -> str:
+    """The name of a base as it holds in any folder: the whole path of one; "embedded" and hub ids as they are."""
+    return str(Path(name).resolve()) if name != "embedded" and Path(name).is_dir() else name
 
 
 def guidance_of(settings: GenerateSettings | TransformSettings | MorphSettings) -> float:

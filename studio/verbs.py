@@ -299,6 +299,8 @@ def _kept(arguments: argparse.Namespace, takes: Any) -> dict[str, Any]:
 def _converted(arguments: argparse.Namespace, result: Any) -> dict[str, Any]:
     for path, reason in result.refused:
         print(f"left out: {path}: {reason}", file=sys.stderr)
+    if not result.written:
+        raise StudioError(f"{arguments.source}: nothing of it was written, as said above")
     for path in result.written:
         _print(arguments, str(path))
     return {"files": [str(path) for path in result.written], "refused": [list(pair) for pair in result.refused]}

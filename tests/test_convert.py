@@ -51,6 +51,7 @@ def test_a_folder_of_pictures_writes_over_no_sound_wherever_they_lie(sounds, tmp
     result = convert.decode(tmp_path / "pictures", sounds, {})
     assert {path: path.read_bytes() for path in before} == before
     assert len(result.refused) == 2 and [path.name for path in result.written] == ["kick_wav.wav"]
+    assert main(["decode", str(tmp_path / "pictures"), str(sounds)]) == 2  # not a word less than a single file's fault
 
 
 def test_names_that_are_one_where_case_does_not_count_are_kept_apart(sounds, tmp_path):

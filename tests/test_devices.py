@@ -29,9 +29,12 @@ def test_number_formats_are_safe_on_each_device():
         devices.dtype_for(cpu, "fp16")
 
 
-@pytest.mark.parametrize(("does", "chosen"), [(True, torch.bfloat16), (False, torch.float16)])
-def test_a_card_that_only_emulates_bf16_takes_fp16(monkeypatch, does, chosen):
+@pytest.mark.parametrize(("name", "does", "chosen"), [
+    ("NVIDIA GeForce RTX 3060", True, torch.bfloat16), ("NVIDIA GeForce RTX 2070", False, torch.float16),
+    ("NVIDIA GeForce GTX 1660 Ti", False, torch.float32)])
+def test_a_card_that_only_emulates_bf16_takes_fp16_where_that_is_safe(monkeypatch, name, does, chosen):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or does)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
     assert devices.dtype_for(torch.device("cuda")) == chosen
 
 

@@ -91,7 +91,8 @@ def test_a_fault_inside_the_process_is_one_sentence(kit, settings, tmp_path):
 
 
 def test_a_base_in_the_folder_one_stands_in_is_found_by_the_process(kit, settings, tmp_path, monkeypatch):
-    (tmp_path / "my base").mkdir()
+    for name in ("my base", "embedded"):  # which is never a folder's name
+        (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs, "advance", lambda folder: None)
     for base, told in (("my base", str(tmp_path / "my base")), ("embedded", "embedded"), ("some/hub", "some/hub")):

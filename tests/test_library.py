@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -169,14 +170,23 @@ def test_a_take_that_cannot_be_moved_stays_whole(tmp_path, monkeypatch):
 
 
 def test_a_folder_on_another_disk_is_as_good(tmp_path, monkeypatch):
-    def elsewhere(self, target):
+    def elsewhere(path, target):
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     take = keep(tmp_path / "takes")
-    monkeypatch.setattr(Path, "rename", elsewhere)
+    monkeypatch.setattr(os, "rename", elsewhere)
     thrown = library.throw_away([take], tmp_path / "trash")
     assert not list((tmp_path / "takes").iterdir()) and len(list((tmp_path / "trash").iterdir())) == 3
     assert library.bring_back(thrown, tmp_path / "takes") == [take]
+
+    def full(path, target):
+        Path(target).write_bytes(Path(path).read_bytes()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "move", full)
+    with pytest.raises(StudioError, match="free some disk space"):
+        library.throw_away([take], tmp_path / "trash")
+    assert not list((tmp_path / "trash").iterdir()) and library.takes(tmp_path / "takes") == [take]
 
 
 # ------------------------------------------------------------------------------------------------------------ trash

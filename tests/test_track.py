@@ -145,6 +145,8 @@ def test_with_a_tempo_any_length_is_filled_without_gaps(longest: int, loop: bool
             own = [after - before for before, after in zip(starts, starts[1:], strict=False)]
             assert starts[0] == 0 and starts[-1] == samples - (0 if loop else overlap)
             assert all(overlap <= each <= longest - overlap for each in own), (bpm, seconds)
+            sixteenths = [start * 16 * bpm / 60 / RATE for start in starts[:-1]]
+            assert all(abs(each - round(each)) / 16 * 60 / bpm * RATE <= 0.51 for each in sixteenths), (bpm, seconds)
 
 
 @pytest.mark.parametrize("loop", [False, True])

@@ -26,7 +26,7 @@ class Closeup:
 
 
 def of_sound(waveform: Tensor, sample_rate: int) -> Closeup:
-    """The close-up of a sound (channels, samples), its channels mixed. Raises StudioError for a sound of no samples."""
+    """The close-up of a sound (channels, samples), its channels mixed."""
     mono = audio.to_mono(waveform)
     mel = _settings(mono.shape[-1], sample_rate)
     parts = mono.split(MOST_COLUMNS * mel.hop_length)  # one, but for a sound of minutes

@@ -44,9 +44,11 @@ def dtype_for(device: torch.device, wanted: str = "auto") -> torch.dtype:
     if wanted == "no":
         return torch.float32
     if device.type == "cuda":
-        # cards before Ampere only emulate bf16, slowly, and not for all that a base does
+        # cards before Ampere only emulate bf16, slowly; GTX 16 of all these make Stable Diffusion NaN in fp16
         if wanted == "bf16" or (wanted == "auto" and torch.cuda.is_bf16_supported(including_emulation=False)):
             return torch.bfloat16
+        if wanted == "auto" and "GTX 16" in torch.cuda.get_device_name(device):
+            return torch.float32
         return torch.float16
     if wanted == "fp16":
         raise StudioError(f"mixed_precision is 'fp16', which {device.type} does not do safely; choose auto or no")

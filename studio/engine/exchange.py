@@ -54,11 +54,11 @@ def export(folder: Path, out: Path, format: str, *, report: Report = silent) -> 
     """
     if format not in FORMATS:
         raise StudioError(f"format {format!r} is not known; give {' or '.join(FORMATS)}")
-    dataset, out = load(folder), Path(out)
+    dataset, out = load(folder), Path(out).absolute()
     rows = shown(dataset)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StudioError(f"{out}: holds something already; choose a new or an empty folder")
-    beside = out.absolute().with_name(f".{out.absolute().name}.part")
+    beside = out.with_name(f".{out.name}.part")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         write = _write_kohya if format == "kohya" else _write_imagefolder

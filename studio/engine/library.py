@@ -289,7 +289,11 @@ def _move(path: Path, to: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        shutil.move(path, to)
+        try:
+            shutil.move(path, to)
+        except OSError:
+            to.unlink(missing_ok=True)  # half of it
+            raise
 
 
 def _moved(path: Path, to: Path) -> Take:

@@ -106,7 +106,7 @@ def _plan(samples: int, longest: int, loop: bool, beat: float = 0.0) -> tuple[li
     Window i has its own part from starts[i] to starts[i + 1] and goes on for the overlap. In a loop the last one goes
     on into the first; else the track ends with it. With a `beat`, in samples, windows begin on beats: on every fourth,
     second, first, or on the half, quarter or eighth of one, whatever is the longest that a window can fill. Where the
-    end is no beat, the last window's own part is longer than others, or it shares what is left with the one before.
+    end is no beat, the last window's own part is longer than others, or it begins half a step earlier.
     """
     overlap = min(longest // OVERLAP, samples // 2)
     spacing = next((part * beat for part in SPACINGS if part * beat <= longest - overlap), 0.0)
@@ -119,7 +119,7 @@ def _plan(samples: int, longest: int, loop: bool, beat: float = 0.0) -> tuple[li
     count = max(1, round(span / spacing), math.ceil((span - own) / spacing) + 1)
     starts = [round(i * spacing) for i in range(count)]
     if count > 1 and span - starts[-1] < overlap:
-        starts[-1] = (starts[-2] + span) // 2
+        starts[-1] = round((count - 1.5) * spacing)
     return [*starts, span], overlap
 
 

@@ -192,9 +192,9 @@ class Making:
 def alone(verb: Callable) -> Callable:
     """A function that makes sounds while nobody else does."""
     @functools.wraps(verb)
-    def waiting(*values: Any, **named: Any) -> Any:
+    def waiting(*values: Any) -> Any:
         with PIPELINE:
-            return verb(*values, **named)
+            return verb(*values)
     return waiting
 
 

@@ -79,10 +79,10 @@ class Preparing:
         shown = self.rows.contents(name)
         if name == last:
             controls = [gr.skip()] * (1 + len(self.form.controls))
-        elif not shown["rows"]:
+        elif "about" not in shown:  # none is there yet, or it cannot be read
             controls = [gr.update(visible=True), *self.form.enabled(True)]
         else:
-            settings = engine.dataset.look(self.studio.dataset_folder(name)).prepare
+            settings = engine.dataset.open_or_none(self.studio.dataset_folder(name), None).prepare
             controls = [gr.update(visible=False), *(gr.update(value=each) for each in self.form.show(settings))]
         return [name, shown, *controls]
 
@@ -144,8 +144,8 @@ class Preparing:
         folder, settings = self.studio.dataset_folder(name), self.form.read(values)
         here = engine.dataset.open_or_none(folder, None)
         mel = here.mel if here else presets.load("mel", preset, self.studio.workspace)
-        self._claim(folder)
         before = _originals(folder)
+        self._claim(folder)
 
         def work(report: Report) -> Iterator["Prepared"]:
             try:

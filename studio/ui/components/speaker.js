@@ -100,8 +100,8 @@ function makeSpeaker() {
   }
   document.addEventListener('keydown', event => { if (event.key === 'Escape') stop(); });
 
-  // A player with sources of its own (two sides in step, a track in pieces, a long song) is heard until another sound begins or all
-  // are stopped: `leave` is called then.
+  // A player with sources of its own (two sides in step, a track in pieces, a long song) is heard until another sound
+  // begins that is not layered over it, or all are stopped: `leave` is called then.
   function admit(leave) {
     stop();
     guest = leave;
