@@ -139,8 +139,12 @@ def test_a_page_follows_a_run_that_another_process_writes(page, served, small_da
         open_tab(page, "Train")
         page.wait_for_function("document.querySelector('#run-note').innerText.includes('followed: training')")
         assert page.inner_text("#train-start") == "Add to the queue"
+        page.focus("#train-runs .run[data-name=followed] [data-act=clone]")
         tell(run, "train", 200, loss=0.125)
         page.wait_for_function("document.querySelector('#run-note').innerText.includes('0.1250')")
+        page.wait_for_function("document.querySelector('#train-runs [data-name=followed] .said').innerText"
+                               ".startsWith('200 of')")
+        assert page.evaluate("document.activeElement.dataset.act") == "clone"  # it stays the same element
         page.click("#train-stop")
         page.wait_for_function("document.querySelector('#run-note').innerText.includes('finishing')")
         assert (run.folder / "stop").exists()

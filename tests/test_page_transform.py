@@ -131,6 +131,22 @@ def test_a_soft_brush_paints_grey_edges_and_undo_erase_and_clear_take_paint_away
     page.wait_for_function(f"{state} === 'some'")
     page.click("#transform-brush .trash")
     page.wait_for_function(f"{state} === 'none'")
+    page.keyboard.press("Control+z")  # also after a button, which lets go of the focus
+    page.wait_for_function(f"{state} === 'some'")
+
+
+def test_a_key_of_no_pad_plays_nothing(open_page, served):
+    keep_takes(served, 9)
+    page = open_page()
+    open_tab(page, "Transform")
+    page.wait_for_function("document.querySelector('#transform-pads .pads').dataset.ready === '8'")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("2")
+    second = page.get_attribute("#transform-pads .pads", "data-played")
+    page.keyboard.press("q")  # of the second row, which there is none of
+    assert page.get_attribute("#transform-pads .pads", "data-played") == second
+    page.keyboard.press("2")
+    assert page.get_attribute("#transform-pads .pads", "data-played") == second
 
 
 def test_the_original_is_heard_with_a_moving_head_and_gives_way_to_a_pad(transform, served, tmp_path):

@@ -1,11 +1,15 @@
 """What a page's pads show and what becomes of them, without a page."""
 
 import types
+from pathlib import Path
 
 import gradio as gr
 import pytest
+import torch
 from page_hands import keep_takes
 
+from studio.engine import audio
+from studio.engine.library import Take
 from studio.errors import StudioError
 from studio.ui import shelf
 from studio.ui.components.pads import Slot
@@ -58,6 +62,8 @@ def test_a_screen_grows_for_a_long_run_but_not_for_what_was_there(ground):
     assert len(mine.screen(place).pads) == 40
     place.slots = [Slot()] * 3
     assert len(mine.screen(place).pads) == shelf.SHOWN
+    place.names, place.fresh = place.names * 5, 90  # made in one run
+    assert len(mine.screen(place).pads) == shelf.MOST_SHOWN + 3
 
 
 def test_pages_do_not_disturb_one_another_and_share_what_is_marked(ground):
@@ -81,6 +87,15 @@ def test_what_is_thrown_away_leaves_the_close_up_and_comes_back_to_its_places(gr
     screen, _ = mine.undo(ME)
     assert names(screen) == [f"take {number}" for number in range(5, -1, -1)] and screen.thrown == 0
     assert not list(ground.workspace.trash.glob("*"))
+
+
+def test_what_is_thrown_away_twice_comes_back_all_the_same(ground):
+    kept = keep_takes(ground, 3)
+    mine = a_shelf(ground)
+    for _ in range(2):  # the second press came before the answer to the first
+        screen, _ = mine.remove(ME, asks(ids=[kept[1]]))
+        assert screen.thrown == 1
+    assert names(mine.undo(ME)[0]) == ["take 2", "take 1", "take 0"]
 
 
 def test_sounds_of_a_run_that_goes_on_come_back_before_its_slots(ground):
@@ -135,6 +150,12 @@ def test_guests_see_and_ask_for_their_own_sounds_only(ground):
     assert names(mine.show(ME)[0]) == []
     mine.add(mine.place("me"), mine._find(theirs))
     assert mine.choose(ME, asks(id=theirs)).path == ""  # and are not told where they lie
+    take = mine._find(theirs)
+    heard = Path(mine.studio.served_take(Take(take.path, take.recipe | {"settings": {
+        "prompt": "kick / snare", "lora": [f"{ground.workspace.loras / 'my kit'}.safetensors:0.8"]}})))
+    assert heard.name == theirs and str(ground.workspace.root).encode() not in heard.read_bytes()
+    assert audio.read_recipe(heard)["settings"] == {"prompt": "kick / snare", "lora": ["my kit.safetensors:0.8"]}
+    assert torch.equal(audio.read(heard)[0], audio.read(take.path)[0])
     for request, name in ((ME, users), (OTHER, theirs)):
         with pytest.raises(StudioError, match="not one of your sounds"):
             mine.choose(request, asks(id=name))

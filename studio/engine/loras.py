@@ -123,11 +123,11 @@ def _load(base: Base, info: LoraInfo, name: str) -> None:
     except (RuntimeError, ValueError, KeyError) as error:
         base.pipeline.unload_lora_weights()
         made_for = f"base {info.base!r}" if info.base else "another base"
-        raise StudioError(f"{info.path}: was made for {made_for} and does not fit {base.name!r}; "
+        raise StudioError(f"{info.path.name}: was made for {made_for} and does not fit {base.name!r}; "
                           f"choose the base it was trained on") from error
     if name not in base.pipeline.get_list_adapters().get("unet", []) + base.pipeline.get_list_adapters().get(
             "text_encoder", []):
-        raise StudioError(f"{info.path}: holds no LoRA weights; choose a LoRA file")
+        raise StudioError(f"{info.path.name}: holds no LoRA weights; choose a LoRA file")
 
 
 def _adapter_name(path: Path) -> str:

@@ -33,7 +33,7 @@ def _verbs(studio: Studio) -> list[Any]:
     takes = studio.workspace.takes
 
     def answer(take: Any) -> dict:
-        return {"file": FileData(path=studio.served(take.path), orig_name=take.path.name).model_dump(),
+        return {"file": FileData(path=studio.served_take(take), orig_name=take.path.name).model_dump(),
                 "name": take.path.name, "prompt": take.prompt, "seed": take.seed}
 
     def generate(prompt: str, negative_prompt: str = "", count: int = 1, seed: int = -1, steps: int = MADE.steps,

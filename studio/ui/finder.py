@@ -259,7 +259,8 @@ class Finder:
         for name in event.ids if isinstance(event.ids, list) else []:
             with contextlib.suppress(StudioError):  # gone already: so it shall be
                 going.append(self._find(name))
-        place.thrown = engine.library.throw_away(going, self.studio.workspace.trash)
+        thrown = engine.library.throw_away(going, self.studio.workspace.trash)
+        place.thrown = thrown or place.thrown  # what is pressed twice is thrown away once
         return self.changed(request)
 
     def undo(self, request: gr.Request) -> list[Any]:

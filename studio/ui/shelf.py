@@ -82,9 +82,10 @@ class Shelf:
     # ------------------------------------------------------------------------------------------------ what is shown
     def screen(self, place: Place) -> Screen:
         """The pads as the folder is now."""
-        names = [*place.names[: place.fresh], *place.slots, *place.names[place.fresh :]]
+        fresh = place.names[: place.fresh] if place.columns else place.names[: place.fresh][-MOST_SHOWN:]
+        names = [*fresh, *place.slots, *place.names[place.fresh :]]
         pads = []
-        own = place.fresh + len(place.slots)
+        own = len(fresh) + len(place.slots)
         for each in names[: own if place.columns else max(SHOWN, own)]:
             if isinstance(each, Slot):
                 pads.append(each)
@@ -148,12 +149,13 @@ class Shelf:
         place = self.place(request.session_hash)
         wanted = event.ids if isinstance(event.ids, list) else []
         with self._lock:
-            place.thrown = []
+            thrown = []
             going = [(at, name) for at, name in enumerate(place.names) if name in wanted]
             for at, name in going:
                 with contextlib.suppress(StudioError):  # gone already: so it shall be
                     paths = engine.library.throw_away([self._find(name)], self.studio.workspace.trash)
-                    place.thrown += [Thrown(at, at < place.fresh, path) for path in paths]
+                    thrown += [Thrown(at, at < place.fresh, path) for path in paths]
+            place.thrown = thrown or place.thrown  # what is pressed twice is thrown away once
             place.fresh -= sum(at < place.fresh for at, _ in going)
             place.names[:] = [name for name in place.names if name not in wanted]
             place.looked = "" if place.looked in wanted else place.looked

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -16,6 +16,9 @@ from studio.runs import Stories
 from studio.ui import engine
 from studio.ui.sounds import Sounds
 from studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from studio.engine.library import Take
 
 # How events are wired. Private ones stay out of the public list of endpoints, which is tidy and no protection. Only of
 # queued ones does Gradio show a fault in a toast: what may fail where the user should know of it is QUEUED.
@@ -81,10 +84,27 @@ class Studio:
         """A copy of a file in the page's own cache, from where alone the page serves files."""
         return save_file_to_cache(path, str(self.workspace.cache))
 
+    def served_take(self, take: "Take") -> str:
+        """A take's WAV in that cache; in a guest's, the recipe names files and not where they lie."""
+        if not self.guest:
+            return self.served(take.path)
+        with tempfile.TemporaryDirectory(dir=self.workspace.cache) as folder:
+            return self.served(engine.audio.write(Path(folder) / take.path.name, *engine.audio.read(take.path),
+                                                  _without_places(take.recipe)))
+
     def written(self, waveform: Any, sample_rate: int, name: str) -> str:
         """A sound as a WAV that the page may fetch, under a name that says what it is."""
         with tempfile.TemporaryDirectory(dir=self.workspace.cache) as folder:
             return self.served(engine.audio.write(Path(folder) / f"{slug(name)}.wav", waveform, sample_rate))
+
+
+def _without_places(recipe: Any) -> Any:
+    """Plain data with a file's name, and what follows it, for each path in it."""
+    if isinstance(recipe, dict):
+        return {name: _without_places(value) for name, value in recipe.items()}
+    if isinstance(recipe, list | tuple):
+        return [_without_places(value) for value in recipe]
+    return Path(recipe).name if isinstance(recipe, str) and Path(recipe).is_absolute() else recipe
 
 
 def to_front(label: str, then: str = "") -> str:

@@ -31,15 +31,15 @@ def pad(studio: Studio, take: "Take", heard: tuple[float, float] | None = None) 
     level_db, duration = heard or heard_of(take.path, stamp_of(take.path))
     detail = " · ".join([f"{duration:.2f} s", *(name for name, _ in _loras(take))])
     return Pad(id=take.path.name, title=take.title, detail=detail,
-               sound=studio.served(take.path), image=thumbnail(take.picture, stamp_of(take.picture)),
-               level_db=level_db, starred=take.starred)
+               sound=studio.served_take(take), image=thumbnail(take.picture, stamp_of(take.picture)),
+               level_db=level_db, duration=duration, starred=take.starred)
 
 
 def shown(studio: Studio, take: "Take") -> Shown:
     """A take close up; guests are not told where it lies. Raises StudioError where its sound is gone."""
     level_db, duration = heard_of(take.path, stamp_of(take.path))
     closeup = engine.closeup.of_sound(*engine.audio.read(take.path))
-    return Shown(id=take.path.name, title=take.title, file=take.path.name, sound=studio.served(take.path),
+    return Shown(id=take.path.name, title=take.title, file=take.path.name, sound=studio.served_take(take),
                  image=image_uri(closeup.pixels), ticks=closeup.ticks, recipe=_recipe(take, duration),
                  level_db=level_db, starred=take.starred, note=take.note, path="" if studio.guest else str(take.path))
 
@@ -84,7 +84,7 @@ def _recipe(take: "Take", duration: float) -> list[tuple[str, str]]:
     rows.append(("sound", f"{duration:.3f} s at {mel.get('sample_rate', '?')} Hz{sides}"))
     if mel.get("n_mels"):
         rows.append(("picture", f"{mel.get('n_frames')} × {mel['n_mels']}, {mel.get('iterations')} rounds"))
-    return [(term, Path(value).name if term == "base" else f"{value}") for term, value in rows]
+    return [(term, Path(value).name if term in ("base", "source") else f"{value}") for term, value in rows]
 
 
 def _loras(take: "Take") -> list[tuple[str, float]]:

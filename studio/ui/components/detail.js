@@ -143,10 +143,16 @@ async function copyPath(event) {
 }
 
 // ------------------------------------------------------------------------------------------------- hands on the page
-strips.addEventListener('pointerdown', event => {
+function playFrom(event) {
   const box = strips.getBoundingClientRect();
   play(Math.max(0, Math.min(0.999, (event.clientX - box.left) / box.width)) * length(), event);
+}
+let byMouse = false;  // which plays as it is pressed; a finger may only want to scroll
+strips.addEventListener('pointerdown', event => {
+  byMouse = event.pointerType === 'mouse';
+  if (byMouse) playFrom(event);
 });
+strips.addEventListener('click', event => { if (!byMouse) playFrom(event); });
 file.addEventListener('dragstart', event => carry(event.dataTransfer, [shown.sound.url], shown.sound.url));
 
 // Keeps a text when it is left, or with Enter where it has one line; Escape brings the old one back. It is for the sound

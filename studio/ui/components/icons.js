@@ -24,6 +24,12 @@ function make(parent, tag, kind, text) {
   return made;
 }
 
+// Puts children in this order and takes the others away, moving none that is in its place: what has the focus keeps it.
+function arrange(parent, children) {
+  for (const each of [...parent.children]) if (!children.includes(each)) each.remove();
+  children.forEach((each, i) => { if (parent.children[i] !== each) parent.insertBefore(each, parent.children[i] || null); });
+}
+
 function sign(name) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');

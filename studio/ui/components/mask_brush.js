@@ -4,7 +4,7 @@ const root = element.querySelector('.mask_brush');
 const WIDEST = 16384;  // columns of a mask; of a longer sound several share one
 const KINDS = {round: 'a round brush', slice: 'a slice of time, as high as all of it', band: 'a band of frequencies, as wide as all of it'};
 const state = {kind: 'round', erase: false, serial: 0};
-let painting = null, mask = null, last = null;
+let painting = null, mask = null, last = null, mine = false;
 
 const bar = make(root, 'div', 'bar');
 const player = new Audio();
@@ -69,12 +69,16 @@ canvas.addEventListener('pointermove', event => {
 });
 for (const kind of ['pointerup', 'pointercancel']) canvas.addEventListener(kind, () => { if (last) changed(); last = null; });
 canvas.addEventListener('pointerleave', () => { ring.hidden = true; });
-root.addEventListener('keydown', event => {
-  if (!mask || event.key !== 'z' || !(event.ctrlKey || event.metaKey)) return;
+// Of the strokes it is, as long as the mouse was used here last; else it is for the trash of the pads.
+document.addEventListener('pointerdown', event => { mine = root.contains(event.target); }, true);
+document.addEventListener('keydown', function onUndo(event) {
+  if (!element.isConnected) { document.removeEventListener('keydown', onUndo, true); return; }
+  if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || typing(event)) return;
+  if (!mine || !mask || !mask.steps || element.offsetParent === null) return;
   event.preventDefault();
   mask.undo();
   changed();
-});
+}, true);
 
 // The brush's outline under the pointer.
 function follow(event) {

@@ -43,7 +43,7 @@ class MaskBrush(Drawn):
     """
 
     drawing = "mask_brush"
-    rooms = ("speaker", "icons", "drop_in", "mask_paint")
+    rooms = ("speaker", "icons", "keys", "drop_in", "mask_paint")
 
     def __init__(self, value: Painting | None = None, *, hint: str = "", drop_into: str = "", **kwargs: Any) -> None:
         super().__init__(value, hint=hint, drop_into=drop_into, **kwargs)

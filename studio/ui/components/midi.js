@@ -6,6 +6,7 @@ function makeMidi() {
   const state = {possible: Boolean(navigator.requestMIDIAccess), on: false, said: ''};
 
   async function open() {
+    if (state.on) return;  // another access would hear every note a second time
     try {
       const access = await navigator.requestMIDIAccess();
       access.onstatechange = () => listen(access);

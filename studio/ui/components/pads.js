@@ -58,12 +58,8 @@ function markTools() {
 
 // ------------------------------------------------------------------------------------------------------- what is seen
 function draw() {
-  const shown = screen(), cells = shown.map((item, i) => cellOf(item, first + i));
-  if (cells.some((cell, i) => grid.children[i] !== cell) || grid.children.length !== cells.length) {
-    const held = cells.find(cell => cell.contains(document.activeElement)) && document.activeElement;
-    grid.replaceChildren(...cells);
-    if (held) held.focus({preventScroll: true});
-  }
+  const shown = screen();
+  arrange(grid, shown.map((item, i) => cellOf(item, first + i)));
   const columns = columnsOf();
   grid.style.gridTemplateColumns = columns ? `repeat(${columns}, minmax(0, 1fr))` : '';
   grid.style.maxWidth = columns ? `${columns * WIDEST_PAD}px` : '';
@@ -86,7 +82,7 @@ function mark() {
     const cell = drawn.get(nameOf(item, first + i));
     if (!cell) return;
     if (item.waiting) { fillSlot(cell, item); return; }
-    const decoded = Boolean(speaker.buffer(item.sound.url)), playing = speaker.position(item.id) !== null;
+    const decoded = speaker.ready(item), playing = speaker.position(item.id) !== null;
     fillPad(cell, item, {key: letters[i] || '', chosen: chosen.has(item.id), playing, ready: decoded});
     cell.tabIndex = item.id === lead || (lead === null && i === 0) ? 0 : -1;
     ready += decoded;
@@ -127,9 +123,7 @@ function take() {
   before = now;
   asked = false;
   draw();
-  for (const item of screen().filter(each => !each.waiting)) {
-    speaker.load(item.sound.url).catch(error => console.warn('a sound could not be fetched', error));
-  }
+  speaker.ahead(screen().filter(each => !each.waiting));
 }
 
 // --------------------------------------------------------------------------------------------------- play and choose
@@ -263,7 +257,7 @@ function onKey(event) {
   }
   if (event.ctrlKey || event.metaKey || (event.repeat && !event.key.startsWith('Arrow'))) return;
   const i = padOf(event), act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (i >= 0 ? !items()[first + i] : !act || takenBy(event) || !items().length) return;
+  if (i >= 0 ? i >= per() || !items()[first + i] : !act || takenBy(event) || !items().length) return;
   event.preventDefault();
   if (i >= 0) play(first + i, {event}); else act(event);
 }
@@ -272,7 +266,7 @@ document.addEventListener('keydown', onKey);
 function onNote(event) {
   if (!element.isConnected) { midi.off('note', onNote); return; }
   const i = (((event.note - FIRST_NOTE) % KEYS_OF_PADS) + KEYS_OF_PADS) % KEYS_OF_PADS;
-  if (answers()) play(first + i, {event: {timeStamp: event.at}, velocity: event.velocity, layered: true});
+  if (answers() && i < per()) play(first + i, {event: {timeStamp: event.at}, velocity: event.velocity, layered: true});
 }
 midi.on('note', onNote);
 midi.on('changed', markTools);
@@ -282,7 +276,11 @@ function onSpeaker() {
   if (element.offsetParent !== null) mark();
 }
 speaker.on(onSpeaker);
-new ResizeObserver(() => { if (grid.offsetParent !== null) mark(); }).observe(root);  // as a tab that comes to the front
+new ResizeObserver(() => {  // as a tab that comes to the front, where others may have chosen meanwhile
+  if (grid.offsetParent === null) return;
+  picked.told = null;
+  mark();
+}).observe(root);
 padLetters().then(found => { letters = found; mark(); }, () => {});
 
 dropIn(element, root, props.drop_into);

@@ -17,6 +17,7 @@ class Pad:
     sound    : path of a WAV inside the page's cache, whose name is the one that a dragged file gets
     image    : its picture as a data URI
     level_db : gain that makes it as loud as the others; the page can leave it out
+    duration : in seconds
     """
 
     id: str
@@ -25,6 +26,7 @@ class Pad:
     sound: str
     image: str
     level_db: float = 0.0
+    duration: float = 0.0
     starred: bool = False
 
 

@@ -4,7 +4,8 @@
 const speaker = document.oneShotSpeaker = document.oneShotSpeaker || makeSpeaker();
 
 function makeSpeaker() {
-  const KEPT = 160;    // decoded sounds; the oldest is forgotten
+  const KEPT = 2 ** 28;  // bytes of decoded sounds; the oldest are forgotten
+  const AHEAD = 20;    // seconds; a longer sound is not decoded before it is wanted
   const FADE = 0.002;  // time constant in seconds of an end that does not click
   const news = new EventTarget();
   const buffers = new Map();  // address → AudioBuffer, or the promise of one
@@ -29,7 +30,7 @@ function makeSpeaker() {
   async function load(url) {
     if (!buffers.has(url)) {
       buffers.set(url, decode(url).then(
-        buffer => { buffers.set(url, buffer); forget(); tell(); },
+        buffer => { buffers.set(url, buffer); forget(url); tell(); },
         error => { buffers.delete(url); throw error; }));
     }
     await buffers.get(url);
@@ -41,9 +42,23 @@ function makeSpeaker() {
     return context().decodeAudioData(await answer.arrayBuffer());
   }
 
-  function forget() {
-    for (const url of [...buffers.keys()].slice(0, Math.max(0, buffers.size - KEPT))) buffers.delete(url);
+  function forget(newest) {
+    let bytes = 0;
+    for (const [url, each] of [...buffers].reverse()) {
+      if (each instanceof AudioBuffer) bytes += 4 * each.length * each.numberOfChannels;
+      if (bytes > KEPT && url !== newest) buffers.delete(url);
+    }
   }
+
+  // sounds: [{sound: {url}, duration}]
+  function ahead(sounds) {
+    for (const {sound, duration} of sounds) {
+      if (!(duration > AHEAD)) load(sound.url).catch(error => console.warn('a sound could not be fetched', error));
+    }
+  }
+
+  // Whether as much of a sound is there as it needs before it is played.
+  function ready({sound, duration}) { return duration > AHEAD || Boolean(buffer(sound.url)); }
 
   function buffer(url) {
     const found = buffers.get(url);
@@ -132,5 +147,5 @@ function makeSpeaker() {
   function on(listener) { news.addEventListener('changed', listener); }
   function off(listener) { news.removeEventListener('changed', listener); }
 
-  return {state, load, buffer, play, stop, admit, position, setLooped, setMatched, on, off};
+  return {state, load, ahead, ready, buffer, play, stop, admit, position, setLooped, setMatched, on, off};
 }

@@ -72,7 +72,7 @@ function mark() {
     line.classList.toggle('playing', speaker.position(item.id) !== null);
     line.setAttribute('aria-selected', mine);
     line.tabIndex = item.id === lead || (lead === null && i === 0) ? 0 : -1;
-    ready += Boolean(item.sound && speaker.buffer(item.sound.url));
+    ready += Boolean(item.sound && speaker.ready(item));
   });
   root.dataset.ready = ready;
   root.dataset.state = items().some(item => speaker.position(item.id) !== null) ? 'playing' : 'stopped';
@@ -87,7 +87,7 @@ function mark() {
 }
 
 function take() {
-  const now = items(), held = root.contains(document.activeElement);
+  const now = items(), held = root.contains(document.activeElement) && !takesText(document.activeElement);
   const place = before.findIndex(item => item.id === lead);
   if (lead !== null && indexOf(lead) < 0) {  // renamed or thrown away: the line in its place is meant now
     const same = now.length === before.length && before.every((item, i) => i === place || now[i].id === item.id);
@@ -106,7 +106,7 @@ function take() {
   hint.hidden = now.length > 0;
   table.hidden = !now.length;
   mark();
-  for (const item of now) if (item.sound) speaker.load(item.sound.url).catch(error => console.warn('no sound', error));
+  speaker.ahead(now.filter(item => item.sound));
 }
 
 // Tells Python what is chosen, once it stays so.
@@ -234,7 +234,11 @@ function onSpeaker() {
   if (element.offsetParent !== null) mark();
 }
 speaker.on(onSpeaker);
-new ResizeObserver(() => { if (body.offsetParent !== null) mark(); }).observe(root);  // as a tab that comes to the front
+new ResizeObserver(() => {  // as a tab that comes to the front, where others may have chosen meanwhile
+  if (body.offsetParent === null) return;
+  picked = null;
+  mark();
+}).observe(root);
 
 take();
 watch('value', take);
