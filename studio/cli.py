@@ -28,7 +28,7 @@ DONE, FAULT, STOPPED = 0, 2, 130
 
 def main(argv: list[str]) -> int:
     """Do what the command line says; returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the terminal cannot write
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a file's name may hold what the terminal cannot write
         stream.reconfigure(errors="replace")
     try:
         arguments = _parser().parse_args(argv)
