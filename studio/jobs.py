@@ -55,13 +55,14 @@ def start_training(dataset: Path, settings: TrainSettings, run_folder: Path, *, 
         raise StudioError(f"{run.folder}: a run of this name exists; choose another name, or resume it")
     if resume and not run.resumable():
         raise StudioError(f"{run.folder}: holds no checkpoint to resume from; train without resume")
-    return _enqueue(run, {"version": 1, "dataset": str(Path(dataset).resolve()), "train": _from_anywhere(settings),
-                          "resume": resume, "out": str(Path(out).resolve()) if out else ""})
+    return _enqueue(run, _plan(dataset, settings, resume=resume, out=out))
 
 
-def _from_anywhere(settings: TrainSettings) -> dict[str, Any]:
-    """Settings for a process that is started in another folder."""
-    return as_dict(dataclasses.replace(settings, base=whole_base(settings.base)))
+def _plan(dataset: Path, settings: TrainSettings, *, resume: bool = False, out: Path | None = None) -> dict[str, Any]:
+    """What settings.json says of a run; it holds in any folder."""
+    settings = dataclasses.replace(settings, base=whole_base(settings.base))
+    return {"version": 1, "dataset": str(Path(dataset).resolve()), "train": as_dict(settings), "resume": resume,
+            "out": str(Path(out).resolve()) if out else ""}
 
 
 def resume(run: Run) -> Run:
@@ -181,7 +182,7 @@ def measure(dataset: Path, settings: TrainSettings) -> Estimate:
 
     Raises StudioError as the training would before its first step.
     """
-    plan = {"dataset": str(Path(dataset).resolve()), "train": _from_anywhere(settings)}
+    plan = _plan(dataset, settings)
     with _process([sys.executable, "-m", "studio.jobs"], settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                   stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as process:
         told, log = process.communicate(json.dumps(plan))
@@ -310,8 +311,7 @@ def work_here(dataset: Path, settings: TrainSettings, run_folder: Path, *, out: 
         with contextlib.suppress(Cancelled):  # the first one tells
             train(Path(dataset), settings, run.folder, resume=resume)
         return None
-    write_json(run.folder / "settings.json", {"version": 1, "dataset": str(Path(dataset).resolve()), "resume": resume,
-                                              "train": _from_anywhere(settings), "out": str(Path(out).resolve())})
+    write_json(run.folder / "settings.json", _plan(dataset, settings, resume=resume, out=out))
     write_json(run.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
     (run.folder / "stop").unlink(missing_ok=True)
     if resume:

@@ -164,15 +164,3 @@ class MelSettings:
 
         return dataclasses.replace(self, hop_length=hop, n_fft=slice_of(self.n_fft),
                                    win_length=slice_of(self.win_length), bass_n_fft=slice_of(self.bass_n_fft))
-
-    def at_rate(self, sample_rate: int) -> "MelSettings":
-        """The same picture of the same length at another rate: all that counts samples follows it, f_max stays."""
-        ratio = sample_rate / self.sample_rate
-
-        def even(samples: int) -> int:
-            return 2 * round(samples * ratio / 2)
-
-        return dataclasses.replace(
-            self, sample_rate=sample_rate, hop_length=math.ceil(self.hop_length * ratio), pad=round(self.pad * ratio),
-            n_fft=even(self.n_fft), win_length=even(self.win_length), bass_n_fft=even(self.bass_n_fft),
-            f_max=min(self.f_max, sample_rate / 2))

@@ -72,7 +72,7 @@ def app(base: str = "embedded", device: str = "auto", seed_images: Path | None =
                   "seed_images" in the workspace. Where "og_beat", which requests name when they name none, is not
                   there, the sound is made from noise alone and `denoising` counts for nothing.
     """
-    folder = seed_images or workspace().root / "seed_images"
+    folder = seed_images or workspace().seed_images
     load_base(base, device)
     answering = FastAPI(title="One-Shot Studio: Riffusion's server", docs_url=None, redoc_url=None)
     answering.add_middleware(CORSMiddleware, allow_origin_regex=PAGES_NEARBY, allow_methods=["POST"],

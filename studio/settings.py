@@ -16,6 +16,7 @@ __all__ = ["DECODER_ONLY", "ExportSettings", "GenerateSettings", "MelSettings", 
 
 SAMPLERS = ("dpm++", "ddim", "euler", "euler a", "unipc", "lms")
 GUIDANCE, GUIDANCE_WITH_LORA = 3.0, 1.5  # what suits the embedded base; more pushes takes of a LoRA away from its kit
+GUIDANCE_LARGE = 7.0  # and Stable Diffusion
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,15 @@ class TrainSettings:
                               "none.", unit="steps", low=0, high=100_000, step=10, group="Previews")
     preview_prompts: str = knob("", "What previews are made of, a prompt a line; empty takes the kit's most frequent "
                                 "captions.", group="Previews")
-    preview_count: int = knob(4, "Previews each time.", low=1, high=16, step=1, group="Previews")
+    preview_count: int = knob(4, "Previews each time; more where there are more prompts.", low=1, high=16,
+                             step=1, group="Previews")
     early_stop: int = knob(0, "Ends the training after so many checks without a gain; 0 never.", low=0, high=100,
                            step=1, advanced=True, group="Previews")
     device: str = knob("auto", "Where it runs; auto takes the best there is.", choices=("auto", "cuda", "mps", "cpu"),
                        advanced=True, group="Machine")
     mixed_precision: str = knob("auto", "Number format; auto takes what the device does safely.",
                                 choices=("auto", "no", "bf16", "fp16"), advanced=True, group="Machine")
-    gradient_checkpointing: bool = knob(False, "Save memory for time.", advanced=True, group="Machine")
+    gradient_checkpointing: bool = knob(False, "Needs less memory, and more time.", advanced=True, group="Machine")
     checkpoint_every: int = knob(100, "Steps between checkpoints to resume from; 0 writes none.", unit="steps", low=0,
                                  high=100_000, step=10, advanced=True, group="Machine")
     processes: int = knob(1, "Processes that share the work.", low=1, high=64, step=1, advanced=True, group="Machine")
@@ -141,8 +143,9 @@ class GenerateSettings:
     seed: int = knob(-1, "Start of the first sound, one more for each next; -1 draws one.", low=-1, high=2**31 - 1,
                      step=1)
     steps: int = knob(6, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompt is followed; 0 takes 3, or 1.5 with a LoRA.", low=0,
-                           high=30, step=0.5)
+    guidance: float = knob(0.0, "How strictly the prompt is followed; "
+                           "0 takes 3, with a LoRA 1.5, of a large base 7.", low=0, high=30,
+                           step=0.5)
     variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     duration: float = knob(0.0, "How long a sound may get, in pictures wider than the base has learned; 0 is its own.",
@@ -165,8 +168,8 @@ class TransformSettings:
 
     prompt: str = knob("", "What it should become.")
     negative_prompt: str = knob("", "What to keep away from.")
-    strength: float = knob(0.5, "How much is made anew: 0 gives the sound back, 1 keeps nothing.", low=0, high=1,
-                           step=0.05)
+    strength: float = knob(0.5, "How much is made anew: 0 only sends it through its picture and back, 1 keeps nothing.",
+                           low=0, high=1, step=0.05)
     keep_ms: float = knob(0.0, "Keep the first part as it is; 0 keeps nothing.", unit="ms", low=0, high=600_000, step=1)
     repaint_above_hz: float = knob(0.0, "Make only what lies above this frequency anew; 0 takes all.", unit="Hz",
                                    low=0, high=96000, step=50)
@@ -178,8 +181,9 @@ class TransformSettings:
     stem_db: float = knob(0.0, "How much louder they come back.", unit="dB", low=-60, high=24, step=0.5, advanced=True)
     seed: int = knob(-1, "Start of the noise; -1 draws one.", low=-1, high=2**31 - 1, step=1)
     steps: int = knob(20, "Denoising steps at full strength.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompt is followed; 0 takes 3, or 1.5 with a LoRA.", low=0,
-                           high=30, step=0.5)
+    guidance: float = knob(0.0, "How strictly the prompt is followed; "
+                           "0 takes 3, with a LoRA 1.5, of a large base 7.", low=0, high=30,
+                           step=0.5)
     scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
     lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")
@@ -215,8 +219,9 @@ class MorphSettings:
     seed: int = knob(-1, "Start of the noise; -1 draws one. Each next point of the way has the next seed.", low=-1,
                      high=2**31 - 10_000, step=1)
     steps: int = knob(6, "Denoising steps.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompts are followed; 0 takes 3, or 1.5 with a LoRA.", low=0,
-                           high=30, step=0.5)
+    guidance: float = knob(0.0, "How strictly the prompts are followed; "
+                           "0 takes 3, with a LoRA 1.5, of a large base 7.", low=0, high=30,
+                           step=0.5)
     variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
@@ -252,7 +257,12 @@ def whole_base(name: str) -> str:
 
 
 def guidance_of(settings: GenerateSettings | TransformSettings | MorphSettings) -> float:
-    """How strictly the prompt is followed, also where `guidance` is 0, which leaves it to the studio."""
+    """How strictly the prompt is followed, also where `guidance` is 0, which leaves it to the studio.
+
+    A base of the studio's own kind says so by its mel.json; others are Stable Diffusion's.
+    """
+    if not settings.guidance and settings.base != "embedded" and not (Path(settings.base) / "mel.json").is_file():
+        return GUIDANCE_LARGE
     loras = settings.lora or (isinstance(settings, MorphSettings) and settings.lora_end)
     return settings.guidance or (GUIDANCE_WITH_LORA if loras else GUIDANCE)
 

@@ -26,8 +26,6 @@ from studio.settings import (
 )
 from studio.workspace import workspace
 
-RIFFUSIONS_PORT = 3013
-
 
 def studio(arguments: argparse.Namespace) -> None:
     """The studio in the browser."""
@@ -259,8 +257,8 @@ def serve(arguments: argparse.Namespace) -> None:
     """Answer as Riffusion's server did."""
     from studio import serve as room
 
-    port = RIFFUSIONS_PORT if arguments.port is None else arguments.port
-    room.serve(arguments.host, port, arguments.base, arguments.device,
+    room.serve(arguments.host, room.PORT if arguments.port is None else arguments.port, arguments.base,
+               arguments.device, seed_images=workspace(arguments.workspace).seed_images,
                ready=lambda url: print(f"answering at {url}/run_inference/", file=sys.stderr))
 
 

@@ -56,6 +56,11 @@ class Workspace:
         return self.root / "presets"
 
     @property
+    def seed_images(self) -> Path:
+        """Pictures that requests of Riffusion's kind name."""
+        return self.root / "seed_images"
+
+    @property
     def cache(self) -> Path:
         """What may be thrown away: the page's copies of sounds and pictures."""
         return self.root / ".cache"

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the ground up: an import goes down or sideways, never up
     {"errors", "progress", "files", "bands", "knobs", "mel_settings", "settings", "presets",
-     "workspace", "flags", "dial"},
+     "workspace", "window", "flags", "dial"},
     {"engine.devices", "engine.mel", "engine.slices", "engine.griffin_lim", "engine.undertone", "engine.riffusion",
      "engine.likeness",
      "engine.audio", "engine.picture", "engine.crossfade", "engine.wav_stream", "engine.loudness",

@@ -146,7 +146,8 @@ def test_a_silent_picture_gives_silence_where_riffusion_divides_by_zero():
 
 
 def test_riffusion_understands_its_own_settings_and_not_ours():
-    assert riffusion.understands(dataclasses.replace(OWN, stereo=True, hop_length=220, iterations=3, f_max=20000))
+    assert riffusion.understands(dataclasses.replace(OWN, stereo=True, hop_length=220, iterations=3, overshoot=1.2,
+                                                    f_max=20000))
     assert not riffusion.understands(dataclasses.replace(OWN, inverted=False))
     assert not riffusion.understands(dataclasses.replace(OWN, pad=512))
     assert not any(riffusion.understands(presets.load("mel", name)) for name in presets.names("mel")

@@ -8,7 +8,15 @@ import pytest
 from studio import presets, settings
 from studio.errors import StudioError
 from studio.knobs import as_dict, from_dict
-from studio.settings import GenerateSettings, MelSettings, PrepareSettings, TrainSettings
+from studio.settings import (
+    GenerateSettings,
+    MelSettings,
+    MorphSettings,
+    PrepareSettings,
+    TrainSettings,
+    TransformSettings,
+    guidance_of,
+)
 
 KINDS = [kind for kind in vars(settings).values() if dataclasses.is_dataclass(kind)]
 
@@ -102,9 +110,10 @@ def test_rows_are_spread_evenly_and_then_by_equal_ratios():
     assert max(even) == pytest.approx(min(even)) and max(ratios) == pytest.approx(min(ratios), rel=1e-6)
 
 
-@pytest.mark.parametrize("rate", [22050, 48000, 96000])
-def test_another_rate_keeps_length_and_rows(rate):
-    mel = presets.load("mel", "one-shot-512")
-    other = mel.at_rate(rate)
-    assert other.sample_rate == rate and (other.n_mels, other.n_frames) == (512, 512)
-    assert mel.duration - 0.001 <= other.duration < mel.duration + 0.02
+def test_guidance_that_is_left_to_the_studio_suits_the_base(tmp_path):
+    (tmp_path / "mel.json").touch()
+    for base in ("embedded", str(tmp_path)):
+        assert guidance_of(GenerateSettings(base=base)) == 3
+        assert guidance_of(GenerateSettings(base=base, lora=("a",))) == 1.5
+    assert guidance_of(MorphSettings(base="some/hub-id", lora=("a",))) == 7
+    assert guidance_of(TransformSettings(base="some/hub-id", guidance=2)) == 2

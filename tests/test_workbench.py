@@ -135,3 +135,11 @@ def test_a_morphs_recipe_gives_its_first_words(bench):
 def test_a_recipe_that_cannot_be_is_refused(bench, recipe):
     with pytest.raises(StudioError):
         bench.fill(recipe)
+
+
+def test_a_sound_of_another_verb_is_told_from_what_generate_can_do(bench):
+    recipe = {"verb": "transform", "settings": {"prompt": "glass", "strength": 0.7}}
+    said = bench.fill(recipe)[-1]
+    assert said["tone"] == "bad" and "It was made by transform" in said["lines"][0]
+    with pytest.raises(StudioError, match="made by transform, which Generate cannot do again"):
+        bench.fill(recipe, fresh=True)

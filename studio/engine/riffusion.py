@@ -19,7 +19,7 @@ from torch import Tensor
 from studio import presets
 from studio.engine import mel as codec
 from studio.errors import StudioError
-from studio.settings import MelSettings
+from studio.settings import DECODER_ONLY, MelSettings
 
 FULL_SCALE = 32768.0
 NUMBERS = {"sample_rate": 11000, "stereo": 11005, "step_size_ms": 11010, "window_duration_ms": 11020,
@@ -120,8 +120,8 @@ def _is_drawn_spectrogram(image: Image.Image) -> bool:
 # ------------------------------------------------------------------------------------------------------------- writing
 def understands(mel: MelSettings) -> bool:
     """Whether Riffusion opens pictures of these settings: its tags tell lengths, rows and root, and nothing else."""
-    free = ("sample_rate", "stereo", "hop_length", "win_length", "n_fft", "n_mels", "n_frames", "f_min", "f_max",
-            "root", "whole", "range_db", "split_hz", "bass_hz", "decoder", "iterations", "momentum", "seed")
+    free = DECODER_ONLY | {"sample_rate", "stereo", "hop_length", "win_length", "n_fft", "n_mels", "n_frames", "f_min",
+                           "f_max", "root", "whole", "range_db", "split_hz", "bass_hz"}
     own = _own_mel()
     return all(getattr(mel, each.name) == getattr(own, each.name) for each in dataclasses.fields(mel)
                if each.name not in free)

@@ -11,6 +11,7 @@ import torch
 
 from studio.engine import devices, models
 from studio.errors import StudioError
+from studio.window import browser
 from studio.workspace import Workspace
 
 PACKAGES = ("torch", "torchaudio", "diffusers", "transformers", "peft", "accelerate", "gradio", "soundfile", "numpy")
@@ -65,8 +66,7 @@ def _base() -> Line:
 
 
 def _browser() -> Line:
-    names = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
-    found = next((name for name in names if shutil.which(name)), None)
+    found = browser()
     return Line("window", True, f"--window opens {found}" if found else "--window opens your default browser")
 
 

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,17 +16,13 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from studio.errors import StudioError
 from studio.ui import app
 from studio.ui.theme import CSS, HEAD, theme
+from studio.window import browser
 from studio.workspace import Workspace
 
 FIRST_PORT, PORTS = 7860, 100
 LOCAL = ("127.0.0.1", "localhost")
 LARGEST_UPLOAD = "200mb"
 ICON = Path(__file__).resolve().parent / "icon.svg"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
-            "microsoft-edge", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-            "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-            r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-            r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe")
 NO_LINK = "no public link could be had (no internet, or a blocked download); the studio goes on here"
 ALL_WARNING = ("Whoever has the password can read and delete what lies in the workspace, name folders of this machine "
                "and train on it.")
@@ -127,7 +122,7 @@ def _pair(auth: str) -> tuple[str, str]:
 
 def _open(url: str, workspace: Workspace, window: bool) -> None:
     """An application window, else a page in the browser."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None) if window else None
+    found = browser() if window else None
     if found:
         profile = workspace.cache / "window"
         root = ["--no-sandbox"] if sys.platform == "linux" and os.geteuid() == 0 else []  # it refuses root otherwise

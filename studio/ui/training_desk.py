@@ -194,7 +194,7 @@ def _told(will: Expected) -> str:
     if will.seconds is None:
         return " · ".join([*parts, "its first steps will tell how long that takes"])
     parts.append(f"about {_spoken(will.seconds)}")
-    return " · ".join([*parts, f"{will.memory_bytes / 1e9:.1f} GB"] if will.memory_bytes else parts)
+    return " · ".join([*parts, f"{will.memory_bytes / 2**30:.1f} GB"] if will.memory_bytes else parts)
 
 
 def _spoken(seconds: float) -> str:

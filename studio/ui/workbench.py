@@ -63,6 +63,9 @@ class Workbench(Making):
         said = recipe.get("settings")
         if not isinstance(said, Mapping) or not (said.get("prompt") or said.get("start")):
             raise StudioError("this recipe names no prompt; choose a sound or picture that the studio made")
+        verb = str(recipe.get("verb") or "generate")
+        if fresh and verb != "generate":
+            raise StudioError(f"this sound was made by {verb}, which Generate cannot do again; open it on Transform")
         names = {field.name for field in dataclasses.fields(GenerateSettings)}
         wanted = {name: said[name] for name in names - {*HERE, "lora"} if name in said}
         wanted["prompt"] = said.get("prompt") or said.get("start")
@@ -71,7 +74,8 @@ class Workbench(Making):
         settings = from_dict(GenerateSettings, wanted, where="the recipe")
         slots, missing = self._slots([str(lora) for lora in said.get("lora") or ()])
         lines = [f"LoRA {name} is not in the workspace: without it the sound will be another." for name in missing]
-        told = note(f"Settings of “{settings.prompt}” are back.", lines, tone="bad" if missing else "good")
+        lines += [f"It was made by {verb}: the rest of its settings are Transform's."] if verb != "generate" else []
+        told = note(f"Settings of “{settings.prompt}” are back.", lines, tone="bad" if lines else "good")
         return [*self.form.show(settings, keep=names - wanted.keys()), *slots, told]
 
     def _slots(self, loras: Sequence[str]) -> tuple[list[Any], list[str]]:

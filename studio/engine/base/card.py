@@ -18,7 +18,7 @@ pipeline_tag: text-to-audio
 tags: [one-shot, drums, mel-spectrogram, stable-diffusion]
 ---
 
-# One-Shot Studio: the embedded base
+# {"A base of one's own, made with One-Shot Studio" if plan.dataset else "One-Shot Studio: the embedded base"}
 
 A small Stable Diffusion pipeline that draws {mel.n_mels}×{mel.n_frames} mel spectrogram pictures of one-shot sounds,
 {mel.duration:.2f} s at {mel.sample_rate} Hz. It is made to be fine-tuned with a LoRA on a handful of one's own sounds.
@@ -31,7 +31,8 @@ picture = pipeline("kick", num_inference_steps=6, guidance_scale=3).images[0]
 ```
 
 The top row is the highest band, the left column the first frame; black is silence, white the picture's peak.
-`mel.json` holds the settings with which a picture becomes sound; `plan.json` every number of the training.
+`mel.json` holds the settings with which a picture becomes sound; `plan.json` the numbers of the training,
+of the last sitting where there were several.
 
 ## What it learned from
 

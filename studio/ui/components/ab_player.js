@@ -6,15 +6,6 @@ const FADE = 0.002;  // time constant in seconds: fast enough for a comparison, 
 let bench = {sound: null, mel: {}, possible: false}, trip = null, busy = false;
 let audio = null, buffers = {}, gains = {}, playing = null, side = 'original', looped = false, began = 0;
 
-function make(parent, tag, kind, text) {
-  const made = document.createElement(tag);
-  made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  if (tag === 'button') made.type = 'button';
-  parent.appendChild(made);
-  return made;
-}
-
 // -------------------------------------------------------------------------------------------------- what is there
 const row = make(root, 'div', 'row');
 const hear = make(row, 'button', 'hear', 'Hear the round trip');
@@ -157,11 +148,6 @@ onButton(loop, () => setLoop(!looped));
 for (const each of SIDES) onButton(choice[each], () => choose(each));
 strip.addEventListener('click', event => start(duration() * event.offsetX / strip.clientWidth));
 
-function typing(at) {
-  if (at.isContentEditable || ['TEXTAREA', 'SELECT', 'BUTTON', 'SUMMARY', 'A'].includes(at.tagName)) return true;
-  return at.tagName === 'INPUT' && at.type !== 'range';  // a slider that was just moved takes no letters
-}
-
 const KEYS = {' ': () => playing ? stop() : start(), a: () => choose('original'), b: () => choose('decoded'),
   x: () => choose(side === 'original' ? 'decoded' : 'original')};
 
@@ -169,7 +155,7 @@ function onKey(event) {
   if (!element.isConnected) { document.removeEventListener('keydown', onKey); return; }
   if (element.offsetParent === null || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   const act = KEYS[event.key.toLowerCase()];
-  if (!act || !buffers.decoded || typing(event.target)) return;
+  if (!act || !buffers.decoded || typing(event) || takenBy(event)) return;
   event.preventDefault();
   act();
 }

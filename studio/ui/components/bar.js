@@ -1,40 +1,27 @@
 // Light or dark, the list of shortcuts, and the shortcuts that belong to no tab.
 const root = element.querySelector('.bar');
 
-function made(kind, parent, text) {
-  const node = document.createElement(kind);
-  if (text !== undefined) node.textContent = text;
-  if (parent) parent.appendChild(node);
-  return node;
-}
-
 function button(label, title, act) {
-  const node = made('button', root, label);
-  node.type = 'button';
+  const node = make(root, 'button', '', label);
   node.title = title;
   node.setAttribute('aria-label', title);
   node.addEventListener('click', act);
   return node;
 }
 
-const dialog = made('dialog');
-const groups = made('div', dialog);
-groups.className = 'groups';
+const dialog = make(null, 'dialog', '');
+const groups = make(dialog, 'div', 'groups');
 for (const group of props.value || []) {
-  const part = made('section', groups);
-  made('h3', part, group.title);
-  const list = made('dl', part);
-  for (const each of group.keys) { made('dt', list, each.key); made('dd', list, each.does); }
+  const part = make(groups, 'section', '');
+  make(part, 'h3', '', group.title);
+  const list = make(part, 'dl', '');
+  for (const each of group.keys) { make(list, 'dt', '', each.key); make(list, 'dd', '', each.does); }
 }
 dialog.addEventListener('click', () => dialog.close());
 
 button('◐', 'light or dark', () => studioTheme(document.body.classList.contains('dark') ? 'light' : 'dark'));
 button('?', 'shortcuts', () => dialog.showModal());
 root.appendChild(dialog);
-
-function typing(target) {
-  return target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName);
-}
 
 function onKey(event) {
   if (!element.isConnected) { document.removeEventListener('keydown', onKey); return; }
@@ -49,7 +36,7 @@ function onKey(event) {
   } else if (event.altKey && /^Digit[1-9]$/.test(event.code)) {
     const tab = document.querySelectorAll('[role="tablist"] [role="tab"]')[Number(event.code[5]) - 1];
     if (tab) { event.preventDefault(); tab.click(); }
-  } else if (event.key === '?' && !typing(event.target) && !event.ctrlKey && !event.metaKey) {
+  } else if (event.key === '?' && !typing(event) && !event.ctrlKey && !event.metaKey) {
     if (dialog.open) dialog.close(); else dialog.showModal();
   }
 }

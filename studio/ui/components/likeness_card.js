@@ -1,14 +1,6 @@
 // Figures in words, and two envelopes over one another: the original as an area, the round trip as a line.
 const root = element.querySelector('.likeness_card');
 
-function make(parent, tag, kind, text) {
-  const made = document.createElement(tag);
-  made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
-
 const figures = make(root, 'div', 'figures'), attack = make(root, 'div', 'attack');
 make(attack, 'div', 'title', 'Attack: the first 100 ms, original as area, round trip as line');
 const canvas = make(attack, 'canvas', '');

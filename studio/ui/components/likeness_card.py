@@ -11,3 +11,4 @@ class LikenessCard(Drawn):
     """
 
     drawing = "likeness_card"
+    rooms = ("icons",)

@@ -4,13 +4,6 @@ const LENGTHS = ['hop_length', 'n_frames', 'sample_rate', 'pad'];  // moving one
 const boxes = new Map();  // field name → function that shows a value
 let mel = {}, duration = null, serial = 0;
 
-function make(tag, kind, text) {
-  const made = document.createElement(tag);
-  if (kind) made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
 function tell() {
   root.dataset.serial = serial + 1;
   document.dispatchEvent(new CustomEvent('lab:mel', {detail: {mel, duration, serial: ++serial}}));
@@ -47,14 +40,14 @@ function rounded(field, value) {
 }
 
 function input(field, kind, options = {}) {
-  const made = Object.assign(make('input', kind), options);
+  const made = Object.assign(make(null, 'input', kind || ''), options);
   made.dataset.field = field.name;
   made.setAttribute('aria-label', field.label);
   return made;
 }
 
 function slider(field) {
-  const [position, valueAt] = spread(field), row = make('div', 'pair');
+  const [position, valueAt] = spread(field), row = make(null, 'div', 'pair');
   const bar = input(field, '', {type: 'range', min: 0, max: 1000, step: 'any'});
   const number = input(field, '', {type: 'number', min: field.low, max: field.high, step: 'any'});
   bar.addEventListener('input', () => set(field.name, rounded(field, valueAt(Number(bar.value)))));
@@ -68,7 +61,7 @@ function slider(field) {
 }
 
 function choice(field) {
-  const select = make('select');
+  const select = make(null, 'select', '');
   select.dataset.field = field.name;
   select.setAttribute('aria-label', field.label);
   for (const each of field.choices) select.append(new Option(each, each));
@@ -85,19 +78,19 @@ function tick(field) {
 }
 
 function control(field) {
-  const row = make('div', 'field');
-  row.append(make('div', 'name', field.label),
+  const row = make(null, 'div', 'field');
+  row.append(make(null, 'div', 'name', field.label),
     field.type === 'bool' ? tick(field) : field.choices && field.choices.length ? choice(field) : slider(field),
-    make('div', 'help', field.help));
+    make(null, 'div', 'help', field.help));
   return row;
 }
 
 function group(title, fields) {
-  const made = make('section', 'group'), folded = fields.filter(field => field.advanced);
-  made.append(make('h3', 'heading', title), ...fields.filter(field => !field.advanced).map(control));
+  const made = make(null, 'section', 'group'), folded = fields.filter(field => field.advanced);
+  made.append(make(null, 'h3', 'heading', title), ...fields.filter(field => !field.advanced).map(control));
   if (folded.length) {
-    const more = make('details', 'more');
-    more.append(make('summary', '', folded.map(field => field.label).join(', ')), ...folded.map(control));
+    const more = make(null, 'details', 'more');
+    more.append(make(null, 'summary', '', folded.map(field => field.label).join(', ')), ...folded.map(control));
     made.append(more);
   }
   return made;
@@ -105,15 +98,15 @@ function group(title, fields) {
 
 // ------------------------------------------------------------------------------------------------- save as preset
 function saving() {
-  const made = make('details', 'group saving'), save = make('button', 'save', 'Save');
-  const name = Object.assign(make('input'), {type: 'text', placeholder: 'name', maxLength: 80});
-  const about = Object.assign(make('input'), {type: 'text', placeholder: 'a sentence: what it is for', maxLength: 200});
+  const made = make(null, 'details', 'group saving'), save = make(null, 'button', 'save', 'Save');
+  const name = Object.assign(make(null, 'input', ''), {type: 'text', placeholder: 'name', maxLength: 80});
+  const about = Object.assign(make(null, 'input', ''), {type: 'text', placeholder: 'a sentence: what it is for', maxLength: 200});
   save.type = 'button';
   name.dataset.preset = 'name';
   about.dataset.preset = 'about';
   for (const each of [name, about]) each.setAttribute('aria-label', `preset ${each.dataset.preset}`);
   save.addEventListener('click', () => trigger('save', {mel, name: name.value, about: about.value}));
-  made.append(make('summary', 'heading', 'Save as preset'), name, about, save);
+  made.append(make(null, 'summary', 'heading', 'Save as preset'), name, about, save);
   return made;
 }
 

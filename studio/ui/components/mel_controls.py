@@ -17,6 +17,7 @@ class MelControls(Drawn):
     """
 
     drawing = "mel_controls"
+    rooms = ("icons",)
 
     def __init__(self, *, fields: Sequence[Mapping[str, Any]], **kwargs: Any) -> None:
         super().__init__(fields=list(fields), **kwargs)
