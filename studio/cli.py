@@ -5,7 +5,9 @@ Exit 0: done. 2: a fault the user can mend, told in one line. 130: stopped.
 
 import argparse
 import dataclasses
+import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,8 +30,10 @@ DONE, FAULT, STOPPED = 0, 2, 130
 
 def main(argv: list[str]) -> int:
     """Do what the command line says; returns the exit code."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # a file's name may hold what the terminal cannot write
-        stream.reconfigure(errors="replace")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # a Python without a console, as Windows has one
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), "utf-8"))
+        getattr(sys, name).reconfigure(errors="replace")  # a file's name may hold what the terminal cannot write
     try:
         arguments = _parser().parse_args(argv)
         said = arguments.verb(arguments)

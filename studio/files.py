@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+PATIENCE = 2.0  # seconds
 LONGEST_STEM = 80  # characters; every file system takes 255 bytes, and a stem may be four bytes a character
 
 
@@ -43,12 +45,25 @@ def whole(path: Path) -> Iterator[Path]:
         yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        beside.replace(path)
+        _replace(beside, path)
     except OSError as error:
         raise StudioError(f"{path}: could not be written ({reason(error)}); {cure(error)}") from error
     finally:
         with contextlib.suppress(OSError):  # a parent that is no folder, a name too long: told above
             beside.unlink(missing_ok=True)
+
+
+def _replace(beside: Path, path: Path) -> None:
+    """Rename over what is there. On Windows nothing is renamed over what anybody reads: so a while later."""
+    until = time.monotonic() + PATIENCE if sys.platform == "win32" else 0.0
+    while True:
+        try:
+            beside.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(PATIENCE / 40)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
@@ -37,6 +38,7 @@ from studio.settings import MelSettings, TransformSettings
 from studio.workspace import workspace
 
 HOST, PORT = "127.0.0.1", 3013  # Riffusion's own
+LOCAL = ("127.0.0.1", "localhost")
 DEFAULT_SEED_IMAGE = "og_beat"  # what Riffusion takes where a request names none
 MOST_BYTES = 1 << 20  # of a request
 MP3_RATES = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -50,6 +52,8 @@ def serve(host: str = HOST, port: int = PORT, base: str = "embedded", device: st
     Raises StudioError for a base that does not work and a port that is taken.
     """
     answering = app(base, device, seed_images)
+    if host in LOCAL:  # a name of the wide web that means this machine is not meant
+        answering.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL)
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
@@ -86,6 +90,9 @@ def app(base: str = "embedded", device: str = "auto", seed_images: Path | None =
 
     @answering.post("/run_inference/")
     async def run_inference(request: Request) -> Response:
+        origin = request.headers.get("origin")
+        if origin and not re.fullmatch(PAGES_NEARBY, origin):  # CORS only keeps the answer from it
+            return PlainTextResponse("asked by another site's page", status_code=403)
         try:
             return JSONResponse(await run_in_threadpool(answer, await _body(request)))
         except StudioError as error:

@@ -62,8 +62,13 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """What may be thrown away: the page's copies of sounds and pictures."""
+        """What may be thrown away: the index of takes, sounds while they are made."""
         return self.root / ".cache"
+
+    @property
+    def served(self) -> Path:
+        """The page's copies of sounds and pictures, and uploads: whoever sees the page may fetch all of it."""
+        return self.cache / "page"
 
 
 def workspace(chosen: str | Path | None = None) -> Workspace:

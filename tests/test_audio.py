@@ -63,6 +63,9 @@ def test_a_file_longer_than_a_block_is_read_to_its_end(tmp_path, monkeypatch):
     for block in (1000, len(sine()), len(sine()) // 2):
         monkeypatch.setattr(audio, "BLOCK", block)
         assert torch.equal(audio.read(tmp_path / "a.wav")[0][0], sine())
+    monkeypatch.setattr(audio, "MOST_SAMPLES", len(sine()) - 1)
+    with pytest.raises(StudioError, match="a.wav: is longer than can be held in memory"):
+        audio.read(tmp_path / "a.wav")
 
 
 def test_samples_that_are_no_numbers_become_silence(tmp_path):
@@ -79,8 +82,10 @@ def test_each_unreadable_file_gets_one_sentence_with_its_own_reason(tmp_path):
     (tmp_path / "folder.wav").mkdir()
     soundfile.write(tmp_path / "none.wav", numpy.zeros(0), RATE)
     soundfile.write(tmp_path / "slow.wav", numpy.ones(10), 1)
+    soundfile.write(tmp_path / "fast.wav", numpy.ones(10), 100_000_000)
     for name, why in {"gone.wav": "no such file", "hollow.wav": "0 bytes", "text.wav": "could not be read as sound",
-                      "folder.wav": "is no file", "none.wav": "0 samples", "slow.wav": "1 samples a second"}.items():
+                      "folder.wav": "is no file", "none.wav": "0 samples", "slow.wav": "1 samples a second",
+                      "fast.wav": "100000000 samples a second"}.items():
         with pytest.raises(StudioError, match=why) as caught:
             audio.read(tmp_path / name)
         assert str(caught.value).startswith(f"{tmp_path / name}: ") and "\n" not in str(caught.value)

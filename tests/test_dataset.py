@@ -38,7 +38,9 @@ def test_damaged_datasets_are_refused_with_the_place(tmp_path, kit):
     rows, about = tmp_path / "ds" / "metadata.jsonl", tmp_path / "ds" / "dataset.json"
     whole, settings = rows.read_text(), about.read_text()
     for broken, why in {"{\n": "line 1", "[]\n": "line 1.*no row", '{"file": "x"}\n': "line 1.*'file'",
-                        whole + '{"weight": 1000}': "line 4.*weight"}.items():
+                        whole + '{"weight": 1000}': "line 4.*weight",
+                        whole.replace("images/", "../../.ssh/"): "line 1: ../../.ssh/.* outside the dataset",
+                        whole.replace("audio/", "C:\\\\secret\\\\"): "line 1.*outside the dataset"}.items():
         rows.write_text(broken)
         with pytest.raises(StudioError, match=why):
             dataset.load(tmp_path / "ds")

@@ -50,6 +50,14 @@ def test_a_name_of_the_users_own_stays_and_gets_a_number_where_it_is_taken(tmp_p
         "Deep & dark.wav", "Deep & dark 02.wav", "Deep & dark 03.wav"]
 
 
+def test_an_accent_is_the_same_however_a_disk_writes_it(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "Hu\u0308tte.wav").touch()  # as older disks of a Mac list what was typed as one letter
+    made = export.export([take(tmp_path / "takes", name="H\u00fctte")], out, ExportSettings())
+    assert names(made) == ["H\u00fctte 02.wav"]
+
+
 def test_the_files_own_names_can_be_kept(tmp_path):
     paths = export.export([take(tmp_path / "takes")] * 2, tmp_path / "out", ExportSettings(names="as made"))
     assert names(paths) == ["take 1.wav", "take 1 02.wav"]

@@ -20,7 +20,7 @@ from studio.workspace import Workspace
 
 PASSWORD = "a password"
 OWNERS = ("dataset-", "train-", "spectrogram-", "library-", "transform-", "generate-base", "generate-device",
-          "generate-restore")
+          "generate-restore", "generate-batch_size", "generate-duration")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,8 +122,33 @@ def test_whatever_a_guest_calls_the_owners_files_stay_and_nothing_is_told(guests
 
 
 def test_files_outside_the_cache_are_not_served(guests, guest):
-    for path in (guests[3] / "secret.txt", guests[2].takes / "owners_kick.wav", "/etc/passwd"):
+    index = guests[2].cache / "takes.sqlite"  # of all takes, which a page of the owner's leaves there
+    index.write_bytes(b"all takes")
+    for path in (guests[3] / "secret.txt", guests[2].takes / "owners_kick.wav", index, "/etc/passwd"):
         assert guest.get(f"gradio_api/file={path}").status_code in (403, 404), path
+
+
+def test_guests_upload_nothing(guests, guest):
+    answer = guest.post("gradio_api/upload", files={"files": ("kick.wav", b"RIFF")})
+    assert answer.status_code == 403 and not list(guests[2].served.rglob("kick.wav"))
+
+
+@pytest.mark.parametrize("path", ["gradio_api/component_server", "gradio_api/queue/join", "gradio_api/upload"])
+def test_what_another_sites_page_asks_is_refused_before_it_is_read(guest, path):
+    def asked(origin):
+        return guest.post(path, content=b"{}", headers={"Origin": origin, "Content-Type": "text/plain"}).status_code
+
+    own = f"http://{guest.base_url.netloc.decode()}"
+    assert asked("http://evil.example") == asked("null") == asked(own.replace("127.0.0.1", "localhost")) == 403
+    assert path.endswith("upload") or asked(own) != 403
+
+
+def test_a_body_of_any_size_is_not_read(guests):
+    port = httpx.URL(guests[1]).port
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:  # and nobody has signed in
+        line.sendall(f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+                     "Content-Length: 99999999999\r\n\r\n".encode())
+        assert line.recv(4096).startswith(b"HTTP/1.1 413")
 
 
 def test_share_gives_the_guest_page_and_share_all_the_whole_one():

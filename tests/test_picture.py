@@ -96,6 +96,8 @@ def test_what_is_no_picture_of_ours_is_refused_with_its_reason(tmp_path):
     with_text(tmp_path / "narrow.png", grey.crop((0, 0, 2, 32)), carried())
     with_text(tmp_path / "colours.png", grey.convert("RGB"), carried())
     with_text(tmp_path / "torn.png", grey, "{")
+    wide = Image.new("L", (60_000, 32))
+    with_text(tmp_path / "endless.png", wide, carried(mel=as_dict(MEL) | {"hop_length": 8192, "n_fft": 32768}))
     with_text(tmp_path / "bare.png", grey, "[]")
     with_text(tmp_path / "newer.png", grey, carried(version=2))
     with_text(tmp_path / "knob.png", grey, carried(mel=as_dict(MEL) | {"hop_lenght": 3}))
@@ -105,7 +107,7 @@ def test_what_is_no_picture_of_ours_is_refused_with_its_reason(tmp_path):
                "holiday.png": "no spectrogram", "photo.jpg": "no spectrogram", "scaled.png": "64 pixels high",
                "narrow.png": "too narrow", "colours.png": "grey", "torn.png": "damaged", "bare.png": "damaged",
                "newer.png": "version 2", "knob.png": "hop_lenght.*did you mean 'hop_length'", "level.png": "peak_db",
-               "length.png": "-1 samples"}
+               "length.png": "-1 samples", "endless.png": "60000 pixels wide, more than 2 hours"}
     for name, why in reasons.items():
         with pytest.raises(StudioError, match=why) as caught:
             picture.load(tmp_path / name)

@@ -25,6 +25,12 @@ def test_a_prompt_without_marks_is_the_pipelines_own(base: Base) -> None:
     assert torch.equal(guides, own)
 
 
+def test_blanks_count_for_nothing_and_a_book_is_refused_at_once(base: Base) -> None:
+    assert torch.equal(prompts.mixed(base, " dusty\n\n   kick "), plain(base, "dusty kick"))
+    with pytest.raises(StudioError, match="1000005 characters long; give at most 5000"):
+        prompts.mixed(base, "kick" + 1_000_000 * " " + "x")
+
+
 def test_a_weight_of_one_changes_nothing_and_a_larger_one_its_words_alone(base: Base) -> None:
     own = plain(base, "dusty kick")
     assert torch.allclose(prompts.mixed(base, "(dusty:1) kick"), own, atol=1e-6)

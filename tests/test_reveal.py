@@ -21,7 +21,7 @@ def asked(monkeypatch):
 
 @pytest.mark.parametrize("platform, marked, folder", [
     ("darwin", ["open", "-R", "{file}"], ["open", "{folder}"]),
-    ("win32", ["explorer", "/select,{file}"], ["explorer", "{folder}"]),
+    ("win32", 'explorer /select,"{file}"', ["explorer", "{folder}"]),
     ("linux", ["xdg-open", "{folder}"], ["xdg-open", "{folder}"]),
 ])
 def test_each_system_is_asked_in_its_own_way(monkeypatch, asked, tmp_path, platform, marked, folder):
@@ -30,7 +30,11 @@ def test_each_system_is_asked_in_its_own_way(monkeypatch, asked, tmp_path, platf
     file.touch()
     reveal(file)
     reveal(tmp_path)
-    assert asked == [[part.format(file=file, folder=tmp_path) for part in command] for command in (marked, folder)]
+    def meant(command):
+        return command.format(file=file) if isinstance(command, str) else [
+            part.format(file=file, folder=tmp_path) for part in command]
+
+    assert asked == [meant(marked), meant(folder)]
 
 
 def test_a_machine_without_a_file_manager_is_told_to_copy_the_path(monkeypatch, tmp_path):

@@ -170,6 +170,8 @@ def test_a_page_of_the_wide_web_gets_no_leave_to_read(client: TestClient) -> Non
                             ("http://localhost.example.org", False)):
         answer = client.options("/run_inference/", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
         assert ("access-control-allow-origin" in answer.headers) == allowed
+        asked = client.post("/run_inference/", content=b"no wish", headers={"Origin": origin})
+        assert asked.status_code == (400 if allowed else 403)
 
 
 def test_a_base_that_is_not_there_is_told_before_the_first_request(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from studio.settings import PrepareSettings
 SUFFIXES: frozenset[str] = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"})
 SOFTWARE = "One-Shot Studio"
 PEAK = 0.9  # what `normalise` brings the loudest sample to: headroom for resampling and for the decoder
-SLOWEST_RATE = 1000  # Hz; a header that says less is damaged, and believing it would blow a second up to hours
+SLOWEST_RATE, FASTEST_RATE = 1000, 768_000  # Hz; beyond, a header is damaged; a second would become hours
+MOST_SAMPLES = 2**29  # of all channels, 2 GB; a few MB of silence may unfold to more
 BLOCK = 1 << 20  # frames read at once, so that a header that lies about its length costs no memory
 MIX_LOSS = 0.25  # a mix below a quarter (-6 dB) of its channels' mean energy has cancelled
 TAIL_FADE_MS = 5.0
@@ -51,8 +52,13 @@ def read(path: Path) -> tuple[Tensor, int]:
         # by name, since soundfile prints tracebacks over a damaged file object; as bytes, for names that are no text
         with soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path)) as file:
             sample_rate = file.samplerate
+            if not SLOWEST_RATE <= sample_rate <= FASTEST_RATE:
+                raise StudioError(f"{path}: says it has {sample_rate} samples a second, so its header is damaged; "
+                                  "export it anew")
             blocks = [file.read(BLOCK, dtype="float32", always_2d=True)]
             while len(blocks[-1]) == BLOCK:
+                if len(blocks) * blocks[0].size > MOST_SAMPLES:
+                    raise StudioError(f"{path}: is longer than can be held in memory; cut it into parts")
                 blocks.append(file.read(BLOCK, dtype="float32", always_2d=True))
     except FileNotFoundError as error:
         raise StudioError(f"{path}: there is no such file; check the path") from error
@@ -64,9 +70,6 @@ def read(path: Path) -> tuple[Tensor, int]:
     waveform = torch.from_numpy(numpy.concatenate(blocks).T.copy())
     if waveform.shape[1] == 0:
         raise StudioError(f"{path}: is empty (a sound of 0 samples); leave it out or export it anew")
-    if sample_rate < SLOWEST_RATE:
-        raise StudioError(f"{path}: says it has {sample_rate} samples a second, so its header is damaged; "
-                          "export it anew")
     return torch.nan_to_num(waveform, nan=0.0, posinf=0.0, neginf=0.0), sample_rate
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from studio.engine import audio
 from studio.engine.wording import role_of, roles as role_names
@@ -210,7 +210,12 @@ def _read_rows(folder: Path) -> list[OneShot]:
             raise StudioError(f"{path}, line {number}: is not valid JSON ({error}); mend the line") from error
         if not isinstance(data, dict):
             raise StudioError(f"{path}, line {number}: is no row; mend the line")
-        rows.append(from_dict(OneShot, data, where=f"{path}, line {number}"))
+        row = from_dict(OneShot, data, where=f"{path}, line {number}")
+        for name in (row.file_name, row.audio):
+            place = PureWindowsPath(name)  # which knows both kinds of slashes
+            if place.anchor or place.drive or ".." in place.parts:
+                raise StudioError(f"{path}, line {number}: {name} lies outside the dataset; mend the line")
+        rows.append(row)
     return rows
 
 

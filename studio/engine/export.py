@@ -5,6 +5,7 @@ import itertools
 import re
 import tempfile
 import threading
+import unicodedata
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -129,20 +130,25 @@ def sfz(names: Sequence[str]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------ the names
+def _alike(name: str) -> str:
+    """What two names share that are one to some disk: case does not count, nor how an accent is written."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _free(folder: Path, take: Take, settings: ExportSettings) -> Path:
     """The first name for a take that no file in the folder has: the one that the user gave it, else "kick 02 deep",
     where the number goes on after the last kick in the folder, or the file's own."""
-    there = {path.stem.casefold() for path in folder.iterdir()} if folder.is_dir() else set()
+    there = {_alike(path.stem) for path in folder.iterdir()} if folder.is_dir() else set()
     given = str(take.part("marks").get("name") or "")
     stem = _plain(take.path.stem if settings.names == "as made" else given)
     if stem:
         names = itertools.chain([stem], (f"{stem} {number:02}" for number in itertools.count(2)))
-        stem = next(name for name in names if name.casefold() not in there)
+        stem = next(name for name in names if _alike(name) not in there)
     else:
         role = wording.role_of(take.prompt)
         words = _plain(wording.exchanged(take.prompt, role) if role else take.prompt)[:LONGEST_WORDS].strip()
         head = role or words or "sound"
-        numbers = (re.match(rf"{re.escape(head.casefold())} (\d+)( |$)", name) for name in there)
+        numbers = (re.match(rf"{re.escape(_alike(head))} (\d+)( |$)", name) for name in there)
         number = 1 + max((int(found[1]) for found in numbers if found), default=0)
         stem = f"{head} {number:02} {words if role else ''}".strip()
     return folder / f"{stem}{SUFFIXES[settings.format]}"

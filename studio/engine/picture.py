@@ -23,6 +23,7 @@ from studio.settings import MelSettings
 
 CHUNK = "one-shot-studio"  # keyword of the PNG's iTXt chunk
 VERSION = 1
+LONGEST = 2 * 3600  # seconds that are decoded
 CUT_FADE_MS = 20.0  # of a sound that is longer than its picture
 
 
@@ -163,6 +164,8 @@ def _checked(path: Path, image: Image.Image, carried: Any) -> Picture:
                           "give the picture unscaled, or encode the sound anew")
     if (n_frames - 1) * mel.hop_length <= mel.pad:
         raise StudioError(f"{path}: is {n_frames} pixels wide, which is too narrow for a sound; encode the sound anew")
+    if n_frames * mel.hop_length > LONGEST * mel.sample_rate:
+        raise StudioError(f"{path}: is {n_frames} pixels wide, more than {LONGEST // 3600} hours of sound; cut it")
     peak_db, samples, loudest, recipe = (carried.get(name) for name in ("peak_db", "samples", "loudest", "recipe"))
     if not isinstance(peak_db, int | float) or not math.isfinite(peak_db):
         raise StudioError(f"{path}: its level peak_db is {peak_db!r}, not a number; encode the sound anew")

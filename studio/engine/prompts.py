@@ -16,6 +16,7 @@ from studio.engine.models import Base
 from studio.errors import StudioError
 
 HEAVIEST = 10.0
+LONGEST = 5000  # characters; text encoders read some hundred
 EMPHASIS = re.compile(r"\(([^():]+):([^():]*)\)")
 SHARE = re.compile(r"^(.*?)(?::\s*(-?[\d.]+))?\s*$", re.DOTALL)
 
@@ -24,7 +25,7 @@ SHARE = re.compile(r"^(.*?)(?::\s*(-?[\d.]+))?\s*$", re.DOTALL)
 def guides(base: Base, prompts: Sequence[str], negative_prompts: Sequence[str]) -> Tensor:
     """The text embeddings that guide n pictures, (2 · n, tokens, channels): the prompts', then the negative ones'.
 
-    Raises StudioError for a weight that is no number or out of range.
+    Raises StudioError for a weight that is no number or out of range, and for a book.
     """
     asked = [*prompts, *negative_prompts]
     known = {prompt: mixed(base, prompt) for prompt in dict.fromkeys(asked)}
@@ -33,6 +34,9 @@ def guides(base: Base, prompts: Sequence[str], negative_prompts: Sequence[str]) 
 
 def mixed(base: Base, prompt: str) -> Tensor:
     """The embeddings (1, tokens, channels) of a prompt with its weights."""
+    if len(prompt) > LONGEST:
+        raise StudioError(f"a prompt is {len(prompt)} characters long; give at most {LONGEST}")
+    prompt = " ".join(prompt.split())
     parts = [SHARE.match(part.strip()).groups() if " AND " in prompt else (part, None)
              for part in re.split(r"\s+AND\s+", prompt)]
     shares = [_weight(share or "1", text) for text, share in parts]

@@ -83,7 +83,7 @@ def _verbs(studio: Studio) -> list[Any]:
 def _uploaded(studio: Studio, what: str, file: Any) -> Path:
     """The path of an upload, which lies in the page's cache; no other file can be named."""
     path = Path(str(file.get("path", ""))).resolve() if isinstance(file, Mapping) else Path()
-    if not (path.is_file() and path.is_relative_to(studio.workspace.cache.resolve())):
+    if not (path.is_file() and path.is_relative_to(studio.workspace.served.resolve())):
         raise StudioError(f"{what} is no uploaded file; give handle_file(PATH) of gradio_client, or what /upload says")
     return path
 

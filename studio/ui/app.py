@@ -48,8 +48,8 @@ def build(workspace: Workspace, *, share: bool = False) -> gr.Blocks:
 
     What is to be said of a public link goes into `studio.link` of the page's attribute `studio`.
     """
-    workspace.cache.mkdir(parents=True, exist_ok=True)
-    os.environ["GRADIO_TEMP_DIR"] = str(workspace.cache)  # read by Gradio as each control is made
+    workspace.served.mkdir(parents=True, exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(workspace.served)  # read by Gradio as each control is made
     with gr.Blocks(title="One-Shot Studio", fill_width=True, analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         with gr.Row(elem_id="header"):
             gr.HTML("One-Shot Studio", elem_id="title", apply_default_css=False)

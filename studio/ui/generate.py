@@ -25,7 +25,7 @@ GUESTS_DETAIL = ("reuse", "more")  # what a guest may do with a sound besides he
 
 def build(studio: Studio, tab: gr.Tab) -> None:
     """Make the tab's controls and wire them."""
-    hidden = ("lora", "base", "device") if studio.guest else ("lora",)
+    hidden = ("lora", "base", "device", "batch_size", "duration") if studio.guest else ("lora",)
     form = Form(GenerateSettings, prefix="generate", without=hidden, at_once=False)
     with gr.Row(equal_height=True, elem_id="generate-words"):
         form.place("prompt", scale=6, min_width=260)

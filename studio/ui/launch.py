@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from studio.errors import StudioError
 from studio.ui import app
+from studio.ui.guard import Guard
 from studio.ui.theme import CSS, HEAD, theme
 from studio.window import browser
 from studio.workspace import Workspace
@@ -77,7 +78,8 @@ def start(page: gr.Blocks, *, port: int, host: str = "127.0.0.1", share: bool = 
         server_name=host, server_port=port, share=share, auth=auth, prevent_thread_lock=True, quiet=True, theme=theme(),
         css=CSS, head=HEAD, favicon_path=str(ICON), footer_links=[], run_history=False, enable_monitoring=False,
         max_file_size=LARGEST_UPLOAD, ssr_mode=False,
-        app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]})
+        app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+                                   Middleware(Guard, uploads=not page.studio.guest)]})
     if share:
         page.studio.link = f"public at {page.share_url}" if page.share_url else NO_LINK
     return page.local_url

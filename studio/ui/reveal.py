@@ -14,14 +14,16 @@ def reveal(path: Path) -> None:
     On Linux the folder opens without a mark. Raises StudioError where the machine has no file manager to ask.
     """
     command = _command(Path(path))
-    if shutil.which(command[0]) is None:
-        raise StudioError(f"{path}: no file manager to show it in ({command[0]} is missing); copy the path instead")
+    program = command.split()[0] if isinstance(command, str) else command[0]
+    if shutil.which(program) is None:
+        raise StudioError(f"{path}: no file manager to show it in ({program} is missing); copy the path instead")
     subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _command(path: Path) -> list[str]:
+def _command(path: Path) -> list[str] | str:
     if sys.platform == "darwin":
         return ["open", str(path)] if path.is_dir() else ["open", "-R", str(path)]
     if sys.platform == "win32":
-        return ["explorer", str(path)] if path.is_dir() else ["explorer", f"/select,{path}"]
+        # as one text: it reads its line itself, and does not know the quotes that a list gets where a path has spaces
+        return ["explorer", str(path)] if path.is_dir() else f'explorer /select,"{path}"'
     return ["xdg-open", str(path if path.is_dir() else path.parent)]

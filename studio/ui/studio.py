@@ -82,7 +82,7 @@ class Studio:
 
     def served(self, path: Path) -> str:
         """A copy of a file in the page's own cache, from where alone the page serves files."""
-        return save_file_to_cache(path, str(self.workspace.cache))
+        return save_file_to_cache(path, str(self.workspace.served))
 
     def served_take(self, take: "Take") -> str:
         """A take's WAV in that cache; in a guest's, the recipe names files and not where they lie."""

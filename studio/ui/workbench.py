@@ -20,6 +20,7 @@ from studio.ui.studio import Studio
 from studio.ui.work import Work
 
 LORA_SLOTS = 3
+GUESTS_MOST = 64  # sounds at once
 WHAT = ("prompt", "negative_prompt", "seed")  # of the settings; the others say how, and how many
 HERE = ("count", "batch_size", "device")  # of the page and the machine, not of a sound: no recipe sets them
 SAME = gr.skip()
@@ -48,6 +49,8 @@ class Workbench(Making):
         def ready() -> tuple[Run, Work]:
             slots = values[-2 * LORA_SLOTS :]
             settings = self.form.read(values[: -2 * LORA_SLOTS], lora=self.chosen(slots))
+            if self.studio.guest and settings.count > GUESTS_MOST:
+                raise StudioError(f"count is {settings.count}; guests make at most {GUESTS_MOST} sounds at once")
             takes = self.studio.workspace.takes
             return Run(settings.count, settings.batch_size), lambda report: engine.generation.generate(
                 settings, takes, report=report)

@@ -68,7 +68,7 @@ class RunFiles:
             raise StudioError(f"{whole}: the checkpoint could not be written ({error}); free some disk space, "
                               "then resume") from error
         for old in sorted(folder.glob("step-*"))[:-KEPT]:
-            shutil.rmtree(old)
+            shutil.rmtree(old, ignore_errors=True)  # one that is read just now goes the next time
         self.save_lora(step)
 
     def load_checkpoint(self, report: Report) -> dict[str, Any]:
@@ -95,6 +95,6 @@ def put_in_place(beside: Path, whole: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
         whole.rename(old)
         beside.rename(whole)
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
     else:
         beside.rename(whole)
