@@ -67,7 +67,7 @@ class Plan:
     unet_learning_rate: float = 7e-4
     unet_hold: float = 0.75
     unet_snr_cap: float = 5.0
-    unet_steps: int = 13_000
+    unet_steps: int = 20_000
     unet_minutes: float = 0.0
 
     warmup_steps: int = 200
