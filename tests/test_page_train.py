@@ -172,6 +172,8 @@ def test_a_run_is_cloned_thrown_away_and_brought_back(page, served, small_datase
 
 def test_the_dial_and_the_roles_move_the_controls_and_say_what_it_takes(page, served, small_dataset):
     open_tab(page, "Train")
+    page.click("#train-dataset input")  # other tests leave theirs in the same workspace
+    page.get_by_role("option", name=small_dataset, exact=True).click()
     steps = "document.querySelector('#train-steps input').value"
     page.locator("#train-dial label", has_text="very close").click()
     page.wait_for_function("document.querySelector('#train-expected').innerText.startsWith('1000 steps')")
