@@ -8,8 +8,7 @@ import pytest
 import torch
 from page_hands import keep_takes
 
-from studio.engine import audio
-from studio.engine.library import Take
+from studio.engine import audio, library
 from studio.errors import StudioError
 from studio.ui import shelf
 from studio.ui.components.pads import Slot
@@ -151,7 +150,7 @@ def test_guests_see_and_ask_for_their_own_sounds_only(ground):
     mine.add(mine.place("me"), mine._find(theirs))
     assert mine.choose(ME, asks(id=theirs)).path == ""  # and are not told where they lie
     take = mine._find(theirs)
-    heard = Path(mine.studio.served_take(Take(take.path, take.recipe | {"settings": {
+    heard = Path(mine.studio.served_take(library.Take(take.path, take.recipe | {"settings": {
         "prompt": "kick / snare", "lora": [f"{ground.workspace.loras / 'my kit'}.safetensors:0.8"]}})))
     assert heard.name == theirs and str(ground.workspace.root).encode() not in heard.read_bytes()
     assert audio.read_recipe(heard)["settings"] == {"prompt": "kick / snare", "lora": ["my kit.safetensors:0.8"]}

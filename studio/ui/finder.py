@@ -259,8 +259,9 @@ class Finder:
         for name in event.ids if isinstance(event.ids, list) else []:
             with contextlib.suppress(StudioError):  # gone already: so it shall be
                 going.append(self._find(name))
-        thrown = engine.library.throw_away(going, self.studio.workspace.trash)
-        place.thrown = thrown or place.thrown  # what is pressed twice is thrown away once
+        before = place.thrown
+        place.thrown = engine.library.throw_away(going, self.studio.workspace.trash)
+        place.thrown = place.thrown or before  # what is pressed twice is thrown away once
         return self.changed(request)
 
     def undo(self, request: gr.Request) -> list[Any]:

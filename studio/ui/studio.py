@@ -18,7 +18,7 @@ from studio.ui.sounds import Sounds
 from studio.workspace import Workspace
 
 if TYPE_CHECKING:
-    from studio.engine.library import Take
+    from studio.engine import library
 
 # How events are wired. Private ones stay out of the public list of endpoints, which is tidy and no protection. Only of
 # queued ones does Gradio show a fault in a toast: what may fail where the user should know of it is QUEUED.
@@ -84,7 +84,7 @@ class Studio:
         """A copy of a file in the page's own cache, from where alone the page serves files."""
         return save_file_to_cache(path, str(self.workspace.served))
 
-    def served_take(self, take: "Take") -> str:
+    def served_take(self, take: "library.Take") -> str:
         """A take's WAV in that cache; in a guest's, the recipe names files and not where they lie."""
         if not self.guest:
             return self.served(take.path)
