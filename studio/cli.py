@@ -33,7 +33,9 @@ def main(argv: list[str]) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # a Python without a console, as Windows has one
             setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), "utf-8"))
-        getattr(sys, name).reconfigure(errors="replace")  # a file's name may hold what the terminal cannot write
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):  # in a notebook it is something else
+            stream.reconfigure(errors="replace")  # a file's name may hold what the terminal cannot write
     try:
         arguments = _parser().parse_args(argv)
         said = arguments.verb(arguments)

@@ -253,15 +253,16 @@ class MorphSettings:
 
 def whole_base(name: str) -> str:
     """The name of a base as it holds in any folder: the whole path of one; "embedded" and hub ids as they are."""
-    return str(Path(name).resolve()) if name != "embedded" and Path(name).is_dir() else name
+    return str(Path(name).absolute()) if name != "embedded" and Path(name).is_dir() else name
 
 
 def guidance_of(settings: GenerateSettings | TransformSettings | MorphSettings) -> float:
     """How strictly the prompt is followed, also where `guidance` is 0, which leaves it to the studio.
 
-    A base of the studio's own kind says so by its mel.json; others are Stable Diffusion's.
+    A base of the studio's own kind lies beside the plan it was made by; others are taken for Stable Diffusion's, and a
+    mel.json, which their owners may have put there, makes no difference.
     """
-    if not settings.guidance and settings.base != "embedded" and not (Path(settings.base) / "mel.json").is_file():
+    if not settings.guidance and settings.base != "embedded" and not (Path(settings.base) / "plan.json").is_file():
         return GUIDANCE_LARGE
     loras = settings.lora or (isinstance(settings, MorphSettings) and settings.lora_end)
     return settings.guidance or (GUIDANCE_WITH_LORA if loras else GUIDANCE)

@@ -1,6 +1,8 @@
 """The command line: exit codes, one line for a fault, JSON on standard output, and every setting a flag."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -55,6 +57,12 @@ def test_the_main_job_from_sounds_to_sounds(kit, tiny_base, tmp_path, capsys):
 
     assert main(["export-lora", str(lora), str(tmp_path / "kohya.safetensors"), "--format", "kohya"]) == 0
     assert (tmp_path / "kohya.safetensors").is_file()
+
+
+def test_words_go_where_a_notebook_wants_them(tmp_path):
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert main(["demo-kit", str(tmp_path / "kit"), "--json"]) == 0
+    assert json.loads(said.getvalue().splitlines()[-1])
 
 
 def test_encode_and_decode_pass_files_and_flags_through(kit, tmp_path, capsys):

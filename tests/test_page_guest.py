@@ -135,12 +135,16 @@ def test_guests_upload_nothing(guests, guest):
 
 @pytest.mark.parametrize("path", ["gradio_api/component_server", "gradio_api/queue/join", "gradio_api/upload"])
 def test_what_another_sites_page_asks_is_refused_before_it_is_read(guest, path):
-    def asked(origin):
-        return guest.post(path, content=b"{}", headers={"Origin": origin, "Content-Type": "text/plain"}).status_code
+    def asked(origin, **headers):
+        return guest.post(path, content=b"{}", headers={"Origin": origin, "Content-Type": "text/plain"}
+                          | headers).status_code
 
     own = f"http://{guest.base_url.netloc.decode()}"
     assert asked("http://evil.example") == asked("null") == asked(own.replace("127.0.0.1", "localhost")) == 403
-    assert path.endswith("upload") or asked(own) != 403
+    assert asked("http://evil.example", **{"Sec-Fetch-Site": "cross-site"}) == 403
+    assert path.endswith("upload") or asked(own) != 403 != asked(own.upper().replace("HTTP", "http"))
+    behind_a_proxy = asked("https://studio.example.org", **{"Sec-Fetch-Site": "same-origin"})
+    assert path.endswith("upload") or behind_a_proxy != 403
 
 
 def test_a_body_of_any_size_is_not_read(guests):

@@ -1,5 +1,7 @@
 """What the Train tab shows, asked without a browser."""
 
+import base64
+import dataclasses
 import os
 
 import gradio as gr
@@ -12,7 +14,7 @@ from studio.files import write_json
 from studio.knobs import as_dict
 from studio.runs import Run, born
 from studio.settings import GenerateSettings, MelSettings, TrainSettings
-from studio.ui.run_view import MOST_COLUMNS, PARTS, RunView
+from studio.ui.run_view import MOST_COLUMNS, PARTS, RunView, said
 from studio.ui.studio import Studio
 
 SKIPPED = gr.skip()
@@ -83,10 +85,12 @@ def test_the_list_says_what_can_be_done_with_each_run(view, workspace):
 
 
 def test_a_fault_is_told_to_the_owner_and_not_to_guests(workspace):
-    keep_run(workspace, status="failed")
+    run = keep_run(workspace, status="failed")
     assert "a fault" in str(looked(RunView(Studio(workspace, None, None)))["note"])
     guest = looked(RunView(Studio(workspace, None, None, guest=True)))
     assert str(workspace.root) not in str(guest) and "list" not in guest and "stop" not in guest
+    loading = dataclasses.replace(run.state(), status="starting", stage="load", note="base /home/me/mine")
+    assert "/home/me" in str(said(run, loading)) and "/home/me" not in str(said(run, loading, guest=True))
 
 
 def test_many_previews_are_thinned_out_but_for_the_first_the_best_and_the_last(view, workspace):
@@ -108,3 +112,14 @@ def test_a_preview_is_found_by_run_step_and_row_and_nothing_else_is(view, worksp
     for asked in ({"run": "../a", "step": 0, "row": 0}, {"run": "a", "step": "../..", "row": 0}, {},
                   {"run": "a", "step": 0, "row": 1}, {"run": "a", "step": 0, "row": -1}, {"run": ["a"], "row": "x"}):
         assert "error" in view.preview_sound(asked)
+
+
+def test_a_guests_preview_says_what_made_it_and_not_where_that_lies(workspace):
+    run, mel, base = keep_run(workspace, previews=(0,)), MelSettings(), str(workspace.root / "bases" / "mine")
+    library.keep(0.5 * torch.ones(4000), Picture(torch.zeros(128, 128, dtype=torch.uint8), 0.0, 4000, mel),
+                 library.recipe_for(GenerateSettings(prompt="deep kick", base=base), "generate", mel),
+                 run.folder / "previews/step-00000000", "00")
+    for guest in (False, True):
+        view = RunView(Studio(workspace, None, None, guest=guest))
+        wav = base64.b64decode(view.preview_sound({"run": "a", "step": 0, "row": 0})["wav"])
+        assert b"deep kick" in wav and (str(workspace.root).encode() in wav) is not guest

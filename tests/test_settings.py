@@ -16,6 +16,7 @@ from studio.settings import (
     TrainSettings,
     TransformSettings,
     guidance_of,
+    whole_base,
 )
 
 KINDS = [kind for kind in vars(settings).values() if dataclasses.is_dataclass(kind)]
@@ -110,8 +111,17 @@ def test_rows_are_spread_evenly_and_then_by_equal_ratios():
     assert max(even) == pytest.approx(min(even)) and max(ratios) == pytest.approx(min(ratios), rel=1e-6)
 
 
+def test_a_base_keeps_the_name_that_it_was_given(tmp_path):
+    (tmp_path / "8f3a").mkdir()
+    (tmp_path / "riffusion").symlink_to("8f3a", target_is_directory=True)  # the name says what mel settings it has
+    assert whole_base(str(tmp_path / "riffusion")) == str(tmp_path / "riffusion")
+    assert whole_base("embedded") == "embedded" and whole_base("some/hub-id") == "some/hub-id"
+
+
 def test_guidance_that_is_left_to_the_studio_suits_the_base(tmp_path):
     (tmp_path / "mel.json").touch()
+    assert guidance_of(GenerateSettings(base=str(tmp_path))) == 7
+    (tmp_path / "plan.json").touch()
     for base in ("embedded", str(tmp_path)):
         assert guidance_of(GenerateSettings(base=base)) == 3
         assert guidance_of(GenerateSettings(base=base, lora=("a",))) == 1.5

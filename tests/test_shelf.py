@@ -8,9 +8,9 @@ import pytest
 import torch
 from page_hands import keep_takes
 
-from studio.engine import audio, library
+from studio.engine import audio
 from studio.errors import StudioError
-from studio.ui import shelf
+from studio.ui import shelf, takes
 from studio.ui.components.pads import Slot
 from studio.ui.shelf import Shelf
 from studio.ui.studio import Studio
@@ -150,10 +150,13 @@ def test_guests_see_and_ask_for_their_own_sounds_only(ground):
     mine.add(mine.place("me"), mine._find(theirs))
     assert mine.choose(ME, asks(id=theirs)).path == ""  # and are not told where they lie
     take = mine._find(theirs)
-    heard = Path(mine.studio.served_take(library.Take(take.path, take.recipe | {"settings": {
-        "prompt": "kick / snare", "lora": [f"{ground.workspace.loras / 'my kit'}.safetensors:0.8"]}})))
+    settings = {"prompt": "/ kick /", "base": str(ground.workspace.root / "bases" / "mine")}
+    audio.write(take.path, *audio.read(take.path), take.recipe | {"settings": settings | {
+        "lora": [f"{ground.workspace.loras / 'my kit'}.safetensors:0.8"]}})
+    heard = Path(takes.served(mine.studio, take))
     assert heard.name == theirs and str(ground.workspace.root).encode() not in heard.read_bytes()
-    assert audio.read_recipe(heard)["settings"] == {"prompt": "kick / snare", "lora": ["my kit.safetensors:0.8"]}
+    assert audio.read_recipe(heard)["settings"] == {"prompt": "/ kick /", "base": "mine",
+                                                    "lora": ["my kit.safetensors:0.8"]}
     assert torch.equal(audio.read(heard)[0], audio.read(take.path)[0])
     for request, name in ((ME, users), (OTHER, theirs)):
         with pytest.raises(StudioError, match="not one of your sounds"):

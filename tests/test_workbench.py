@@ -86,6 +86,13 @@ def test_a_fault_is_said_in_the_note_as_well_and_frees_the_page(bench):
     bench.begin(ME)
 
 
+def test_guests_are_not_told_where_a_file_lies_that_is_at_fault(bench):
+    bench.studio.guest = True
+    values = [*[control.value for control in bench.form.controls], "my kit", 1.0, *["", 1.0] * (LORA_SLOTS - 1)]
+    with pytest.raises(StudioError, match=r"^loras.my kit\.safetensors: is no safetensors file"):
+        list(bench.generate(ME, *values))
+
+
 # ---------------------------------------------------------------------------------------------- settings from a recipe
 def filled(bench, recipe, **options):
     """The values by name, the LoRA slots as pairs, and the note."""

@@ -122,7 +122,8 @@ def _load(base: Base, info: LoraInfo, name: str) -> None:
             base.pipeline.load_lora_weights(_folded(info.path), adapter_name=name)
     except (RuntimeError, ValueError, KeyError) as error:
         base.pipeline.unload_lora_weights()
-        made_for = f"base {info.base!r}" if info.base else "another base"
+        theirs = Path(info.base).name if Path(info.base).is_absolute() else info.base  # a guest may read it
+        made_for = f"base {theirs!r}" if theirs else "another base"
         raise StudioError(f"{info.path.name}: was made for {made_for} and does not fit {base.name!r}; "
                           f"choose the base it was trained on") from error
     if name not in base.pipeline.get_list_adapters().get("unet", []) + base.pipeline.get_list_adapters().get(

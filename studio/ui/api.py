@@ -16,6 +16,7 @@ from studio.ui import engine
 from studio.ui.making import ONE_AT_A_TIME, alone
 from studio.ui.scratch import Scratch, file_name
 from studio.ui.studio import Studio
+from studio.ui.takes import served
 from studio.ui.toasts import told
 
 QUEUE = {name: ONE_AT_A_TIME[name] for name in ("concurrency_id", "concurrency_limit")}  # with the page's own sounds
@@ -33,7 +34,7 @@ def _verbs(studio: Studio) -> list[Any]:
     takes = studio.workspace.takes
 
     def answer(take: Any) -> dict:
-        return {"file": FileData(path=studio.served_take(take), orig_name=take.path.name).model_dump(),
+        return {"file": FileData(path=served(studio, take), orig_name=take.path.name).model_dump(),
                 "name": take.path.name, "prompt": take.prompt, "seed": take.seed}
 
     def generate(prompt: str, negative_prompt: str = "", count: int = 1, seed: int = -1, steps: int = MADE.steps,

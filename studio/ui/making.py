@@ -115,8 +115,9 @@ class Making:
             place.fresh, place.columns, place.thrown = 0, run.columns, []
             yield from self._shown(run, place, work, stop)
         except StudioError as error:  # the toast goes, the note stays
-            yield [note(str(error), tone="bad"), SAME]
-            raise
+            said = self.studio.said(error)
+            yield [note(said, tone="bad"), SAME]
+            raise StudioError(said) from error
         finally:
             place.slots = ()
             self._stops.pop(session, None)

@@ -109,7 +109,9 @@ class RunView:
             return {"error": "This preview is no longer there."}
         try:
             level_db, _ = takes.heard_of(sounds[row], takes.stamp_of(sounds[row]))
-            return {"wav": base64.b64encode(sounds[row].read_bytes()).decode("ascii"), "level_db": level_db}
+            wav = takes.discreet(sounds[row], takes.stamp_of(sounds[row])) if self.studio.guest \
+                else sounds[row].read_bytes()
+            return {"wav": base64.b64encode(wav).decode("ascii"), "level_db": level_db}
         except (OSError, StudioError):
             return {"error": "This preview cannot be read any more."}
 
@@ -194,7 +196,8 @@ def said(run: Run, state: RunState, *, guest: bool = False) -> dict[str, Any]:
         word = {"preview": "making previews", "validate": "checking on the sounds kept apart"}.get(state.stage, "")
         text = f"{run.name}: training"
         return working(Progress(text, state.step, state.total, word or loss), state.seconds_left)
-    return working(Progress(f"{run.name}: {_STAGES.get(state.stage, state.stage) or 'starting'}", note=state.note))
+    stage = _STAGES.get(state.stage, state.stage) or "starting"
+    return working(Progress(f"{run.name}: {stage}", note="" if guest else state.note))
 
 
 _STAGES = {"load": "loading the base", "encode": "reading the sounds", "preview": "making the first previews",

@@ -1,10 +1,11 @@
 """What every tab is given: the workspace, the page it stands on, and what the tabs share."""
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -16,9 +17,6 @@ from studio.runs import Stories
 from studio.ui import engine
 from studio.ui.sounds import Sounds
 from studio.workspace import Workspace
-
-if TYPE_CHECKING:
-    from studio.engine import library
 
 # How events are wired. Private ones stay out of the public list of endpoints, which is tidy and no protection. Only of
 # queued ones does Gradio show a fault in a toast: what may fail where the user should know of it is QUEUED.
@@ -84,27 +82,14 @@ class Studio:
         """A copy of a file in the page's own cache, from where alone the page serves files."""
         return save_file_to_cache(path, str(self.workspace.served))
 
-    def served_take(self, take: "library.Take") -> str:
-        """A take's WAV in that cache; in a guest's, the recipe names files and not where they lie."""
-        if not self.guest:
-            return self.served(take.path)
-        with tempfile.TemporaryDirectory(dir=self.workspace.cache) as folder:
-            return self.served(engine.audio.write(Path(folder) / take.path.name, *engine.audio.read(take.path),
-                                                  _without_places(take.recipe)))
-
     def written(self, waveform: Any, sample_rate: int, name: str) -> str:
         """A sound as a WAV that the page may fetch, under a name that says what it is."""
         with tempfile.TemporaryDirectory(dir=self.workspace.cache) as folder:
             return self.served(engine.audio.write(Path(folder) / f"{slug(name)}.wav", waveform, sample_rate))
 
-
-def _without_places(recipe: Any) -> Any:
-    """Plain data with a file's name, and what follows it, for each path in it."""
-    if isinstance(recipe, dict):
-        return {name: _without_places(value) for name, value in recipe.items()}
-    if isinstance(recipe, list | tuple):
-        return [_without_places(value) for value in recipe]
-    return Path(recipe).name if isinstance(recipe, str) and Path(recipe).is_absolute() else recipe
+    def said(self, fault: StudioError) -> str:
+        """A fault as whoever sees the page may read it: guests are not told where the workspace lies."""
+        return str(fault).replace(f"{self.workspace.root}{os.sep}", "") if self.guest else str(fault)
 
 
 def to_front(label: str, then: str = "") -> str:

@@ -4,8 +4,9 @@ import base64
 import io
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 
 from studio.errors import StudioError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 THUMBNAIL = (160, 120)  # pixels; a pad is not wider
 KEPT = 1024  # measures and thumbnails, about 10 kB each
+SOUNDS_KEPT = 128  # whole ones, a few hundred kB each
+WORDS = ("prompt", "negative_prompt", "start", "via", "end", "below")  # of a recipe, which may look like paths
 TERMS = ("negative_prompt", "seed", "steps", "guidance", "scheduler", "strength", "base")
 
 
@@ -31,7 +34,7 @@ def pad(studio: Studio, take: "Take", heard: tuple[float, float] | None = None) 
     level_db, duration = heard or heard_of(take.path, stamp_of(take.path))
     detail = " · ".join([f"{duration:.2f} s", *(name for name, _ in _loras(take))])
     return Pad(id=take.path.name, title=take.title, detail=detail,
-               sound=studio.served_take(take), image=thumbnail(take.picture, stamp_of(take.picture)),
+               sound=served(studio, take), image=thumbnail(take.picture, stamp_of(take.picture)),
                level_db=level_db, duration=duration, starred=take.starred)
 
 
@@ -39,9 +42,32 @@ def shown(studio: Studio, take: "Take") -> Shown:
     """A take close up; guests are not told where it lies. Raises StudioError where its sound is gone."""
     level_db, duration = heard_of(take.path, stamp_of(take.path))
     closeup = engine.closeup.of_sound(*engine.audio.read(take.path))
-    return Shown(id=take.path.name, title=take.title, file=take.path.name, sound=studio.served_take(take),
+    return Shown(id=take.path.name, title=take.title, file=take.path.name, sound=served(studio, take),
                  image=image_uri(closeup.pixels), ticks=closeup.ticks, recipe=_recipe(take, duration),
                  level_db=level_db, starred=take.starred, note=take.note, path="" if studio.guest else str(take.path))
+
+
+def served(studio: Studio, take: "Take") -> str:
+    """A take's WAV in the page's own cache; a guest's says of files what they are called, not where they lie."""
+    if not studio.guest:
+        return studio.served(take.path)
+    return save_bytes_to_cache(discreet(take.path, stamp_of(take.path)), take.path.name, str(studio.workspace.served))
+
+
+@lru_cache(maxsize=SOUNDS_KEPT)
+def discreet(path: Path, stamp: int) -> bytes:
+    """A take's or a preview's WAV without the paths in its recipe."""
+    recipe = _without_places(engine.audio.read_recipe(path))
+    return engine.audio.signed(engine.audio.wav_bytes(*engine.audio.read(path)), path.stem, recipe)
+
+
+def _without_places(recipe: Any) -> Any:
+    """Plain data with a file's name, and what follows it, for each path in it."""
+    if isinstance(recipe, dict):
+        return {name: value if name in WORDS else _without_places(value) for name, value in recipe.items()}
+    if isinstance(recipe, list | tuple):
+        return [_without_places(value) for value in recipe]
+    return Path(recipe).name if isinstance(recipe, str) and Path(recipe).is_absolute() else recipe
 
 
 def stamp_of(path: Path) -> int:

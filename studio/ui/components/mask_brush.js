@@ -74,8 +74,9 @@ document.addEventListener('pointerdown', event => { mine = root.contains(event.t
 document.addEventListener('keydown', function onUndo(event) {
   if (!element.isConnected) { document.removeEventListener('keydown', onUndo, true); return; }
   if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || typing(event)) return;
-  if (!mine || !mask || !mask.steps || element.offsetParent === null) return;
-  event.preventDefault();
+  if (!mine || !mask || element.offsetParent === null) return;
+  event.preventDefault();  // also of a mask without strokes: one press too many is not for the trash
+  if (!mask.steps) return;
   mask.undo();
   changed();
 }, true);
