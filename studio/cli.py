@@ -97,22 +97,22 @@ def _parser() -> argparse.ArgumentParser:
     _source_and_target(encode, "IN.wav", "OUT.png")
     _picture_flags(encode, "one-shot-512")
     encode.add_argument("--trim", action="store_true", help="cut silence off both ends first")
-    add_flags(encode, MelSettings)
+    add_flags(encode, MelSettings, otherwise="the preset's")
 
     decode = _verb(names, "decode", verbs.decode,
                    "picture to sound, by the settings it carries; a folder in, a folder out")
     _source_and_target(decode, "IN.png", "OUT.wav")
     decode.add_argument("--riffusion", action="store_true",
                         help="take any picture of 512 rows that says nothing of itself for Riffusion's")
-    add_flags(decode, MelSettings, skip=[field.name for field in dataclasses.fields(MelSettings)
-                                         if field.name not in DECODER_ONLY])
+    add_flags(decode, MelSettings, otherwise="the picture's",
+              skip=[field.name for field in dataclasses.fields(MelSettings) if field.name not in DECODER_ONLY])
 
     prepare = _verb(names, "prepare", verbs.prepare, "sounds into a dataset")
     prepare.add_argument("sounds", type=Path, nargs="+", metavar="SOUNDS", help="files or folders")
     prepare.add_argument("--out", type=Path, required=True, metavar="DATASET")
     _picture_flags(prepare, "one-shot-128")
     add_flags(prepare, PrepareSettings)
-    add_flags(prepare, MelSettings)
+    add_flags(prepare, MelSettings, otherwise="the preset's")
 
     give = _verb(names, "export-dataset", verbs.export_dataset, "a dataset for other programs' trainers")
     give.add_argument("dataset", type=Path, metavar="DATASET")

@@ -31,6 +31,6 @@ class Cancelled(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A half sentence that points from an unknown `word` to the nearest of the `known` ones."""
-    known = sorted(known)
+    known = sorted(filter(None, known))
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"

@@ -103,9 +103,18 @@ def read_json(path: Path) -> Any:
 def slug(text: str) -> str:
     """A readable file stem from any text: letters, digits, '-', '_' and spaces turned to '_'; never empty."""
     stem = re.sub(r"(?:[^\w-]|_)+", "_", text).strip("_")[:LONGEST_STEM].strip("_")
-    while len(stem.encode("utf-8")) > 2 * LONGEST_STEM:
-        stem = stem[:-1]
-    return stem or "sound"
+    return _cut(stem, 2 * LONGEST_STEM) or "sound"
+
+
+def slug_and(text: str, ending: Any) -> str:
+    """The slug of a text with an ending, a seed or a number, that is not cut off where the text is long."""
+    room = LONGEST_STEM - 1 - len(str(ending))
+    return f"{_cut(slug(text)[:room], LONGEST_STEM + room).rstrip('_')}_{ending}"
+
+
+def _cut(text: str, most: int) -> str:
+    """As much of a text as `most` bytes hold."""
+    return text.encode("utf-8")[:most].decode("utf-8", errors="ignore")
 
 
 def told(path: Path | str) -> str:

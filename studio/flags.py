@@ -10,11 +10,12 @@ PREFIX = "set "  # of a field's name in the parsed arguments; no flag of a verb'
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type, names: dict[str, str] | None = None,
-              skip: Iterable[str] = ()) -> None:
+              skip: Iterable[str] = (), otherwise: str = "") -> None:
     """Give `parser` a flag for each field of the settings dataclass `kind`.
 
     names : flags that are called otherwise than their field, {field: flag}
     skip  : fields that have no flag
+    otherwise : what holds where a flag is not given, if that is not the field's default
     A flag that is not given is None in the result, so that a preset's value may stand.
     """
     group = parser.add_argument_group(f"{kind.__name__.removesuffix('Settings').lower()} settings")
@@ -22,7 +23,8 @@ def add_flags(parser: argparse.ArgumentParser, kind: type, names: dict[str, str]
         if field.name in skip:
             continue
         flag = "--" + (names or {}).get(field.name, field.name).replace("_", "-")
-        group.add_argument(flag, dest=PREFIX + field.name, default=None, help=_help(field), **_reading(field))
+        group.add_argument(flag, dest=PREFIX + field.name, default=None, help=_help(field, otherwise),
+                           **_reading(field))
 
 
 def chosen(arguments: argparse.Namespace, kind: type) -> dict[str, Any]:
@@ -38,14 +40,15 @@ def _reading(field: dataclasses.Field) -> dict[str, Any]:
     if typing.get_origin(field.type) is tuple:
         return {"action": "append", "metavar": "…"}
     if field.metadata["choices"]:
-        return {"metavar": "|".join(map(str, field.metadata["choices"]))}
+        return {"metavar": "|".join(filter(None, map(str, field.metadata["choices"])))}
     return {"type": field.type, "metavar": {int: "N", float: "X"}.get(field.type, "TEXT")}
 
 
-def _help(field: dataclasses.Field) -> str:
+def _help(field: dataclasses.Field, otherwise: str) -> str:
     rule = field.metadata
     unit = f" {rule['unit']}" if rule["unit"] else ""
     low, high = rule["low"], rule["high"]
     span = f" {low:g}…{high:g}{unit};" if low is not None and high is not None else f"{unit};" if unit else ""
-    default = "" if field.default in ("", ()) else f" default {field.default}"
+    default = otherwise or ("" if field.default in ("", ()) else field.default)
+    default = "" if default == "" else f" default {default}"
     return f"{rule['help']}{span}{default}".replace("%", "%%").rstrip(";")

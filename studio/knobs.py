@@ -56,6 +56,8 @@ def check(settings: Any) -> None:
             value = tuple(value)
         plain = typing.get_origin(want) or want
         if not isinstance(value, plain) or (plain in (int, float) and isinstance(value, bool)):
+            if value is None and plain in (int, float):
+                raise StudioError(f"{each.name} is empty; give a number")
             raise StudioError(f"{each.name} is {value!r}; give a value of type {plain.__name__}")
         if plain is float and not math.isfinite(value):
             raise StudioError(f"{each.name} is {value}; give a finite number")

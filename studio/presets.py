@@ -62,7 +62,7 @@ def _own(kind: str, workspace: Workspace | None) -> list[str]:
     """Names of the workspace's presets; a built-in one keeps its name whatever lies there."""
     if workspace is None:
         return []
-    return [path.stem for path in (workspace.presets / kind).glob("*.json") if path.stem not in _built_in(kind)]
+    return [path.stem for path in (workspace.presets / kind).glob("[!.]*.json") if path.stem not in _built_in(kind)]
 
 
 def _read(kind: str, name: str, workspace: Workspace | None) -> dict[str, Any]:

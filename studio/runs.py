@@ -29,6 +29,7 @@ from studio.story import Estimate, Story, event_in, events_in
 
 ENDS = ("done", "stopped", "failed")
 TICK = 0.02  # seconds; a start is told to a hundredth
+LONGEST_END = 20.0  # seconds that a process may take after its last word
 WATCH_EVERY = 0.2  # seconds between two looks into the run folder
 LAST_WORDS = 300  # characters of a crashed process's log that are shown
 TAIL = 65536  # bytes at the end of the events in which the last line surely begins
@@ -115,6 +116,12 @@ class Run:
                     and psutil.Process(mark["pid"]).status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
+
+    def gone(self) -> None:
+        """Wait until the process of a run that has said its last word is gone, which takes about a second."""
+        if self.alive():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                psutil.Process(read_json(self.folder / "process.json")["pid"]).wait(LONGEST_END)
 
     def at_work(self) -> bool:
         """Whether its process lives and has not said its last word: it outlives that by a second."""

@@ -56,8 +56,8 @@ def serve(host: str = HOST, port: int = PORT, base: str = "embedded", device: st
         answering.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL)
     try:
         listening = socket.create_server((host, port))
-    except OSError as error:
-        raise StudioError(f"port {port} on {host} could not be opened ({error.strerror}); "
+    except (OSError, OverflowError) as error:
+        raise StudioError(f"port {port} on {host} could not be opened ({getattr(error, 'strerror', None) or error}); "
                           "give another one, or 0 for any that is free") from error
     address = f"http://{host}:{listening.getsockname()[1]}"
 
@@ -201,7 +201,8 @@ def _made(base: Base, wish: Wish, folder: Path) -> dict[str, Any]:
         strength=wish.start.denoising + alpha * (wish.end.denoising - wish.start.denoising), steps=wish.steps,
         guidance=guidance or 1.0)  # 0 is none there; here 1 is, and 0 leaves it to the studio
     if seed_image is not None:
-        pixels = repaint(base, seed_image[None], noise, words, settings, anew=None if anew is None else anew[None])
+        pixels = repaint(base, seed_image[None], noise, words, settings, stereo=mel.stereo,
+                         anew=None if anew is None else anew[None])
     elif anew is not None:
         raise StudioError(f"mask_image_id is {wish.mask_image_id!r}, but there is no {wish.seed_image_id!r} "
                           f"to keep anything of; put one into {folder.name}/ or leave the mask out")

@@ -109,8 +109,8 @@ class TrainSettings:
                            group="Previews")
     preview_every: int = knob(100, "Steps between previews, and between checks on the sounds kept apart; 0 makes "
                               "none.", unit="steps", low=0, high=100_000, step=10, group="Previews")
-    preview_prompts: str = knob("", "What previews are made of, a prompt a line; empty takes the kit's most frequent "
-                                "captions.", group="Previews")
+    preview_prompts: str = knob("", "What previews are made of, a prompt a line; empty takes captions of the kit, "
+                                "of one role after the other.", group="Previews")
     preview_count: int = knob(4, "Previews each time; more where there are more prompts.", low=1, high=16,
                              step=1, group="Previews")
     early_stop: int = knob(0, "Ends the training after so many checks without a gain; 0 never.", low=0, high=100,

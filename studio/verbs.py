@@ -87,6 +87,8 @@ def prepare(arguments: argparse.Namespace) -> dict[str, Any]:
                                  report=_tell)
     for path, reason in result.refused:
         print(f"left out: {path}: {reason}", file=sys.stderr)
+    for said in result.hardly_in(mel):
+        print(f"{said}; the page's Dataset tab slices recordings", file=sys.stderr)
     if not (result.added or result.unchanged):
         raise StudioError(f"{', '.join(map(str, arguments.sounds))}: no usable sound in there; give files or folders "
                           "with WAV, FLAC, OGG, MP3 or AIFF")
@@ -124,7 +126,7 @@ def train(arguments: argparse.Namespace) -> dict[str, Any] | None:
     from studio import jobs
     from studio.files import unused
 
-    out = arguments.out.resolve()
+    out = _lora_file(arguments.out).resolve()
     settings, folder = _settings(TrainSettings, arguments, preset=arguments.preset), unused(out.with_suffix(".run"))
     if arguments.resume and (earlier := _last_run(out)):
         settings = dataclasses.replace(earlier.settings(), **chosen(arguments, TrainSettings))
@@ -177,7 +179,16 @@ def _last_run(out: Path) -> Any:
     from studio import jobs
 
     of_this = re.compile(re.escape(out.stem) + r"(_\d+)?\.run")
-    return next((run for run in jobs.runs(out.parent) if of_this.fullmatch(run.name) and run.makes(out.name)), None)
+    found = [run for run in jobs.runs(out.parent) if of_this.fullmatch(run.name) and run.makes(out.name)]
+    # one that failed before its first step is not in the way of one that can go on
+    return next((run for run in found if run.resumable()), next(iter(found), None))
+
+
+def _lora_file(path: Path) -> Path:
+    """The path that a LoRA is to be written to, before any work. Raises StudioError where it can be none."""
+    if path.suffix != ".safetensors" or path.is_dir():
+        raise StudioError(f"{path}: LoRAs are written as safetensors; let the name of a file end in .safetensors")
+    return path
 
 
 def _seconds(events: list[dict[str, Any]]) -> float:
@@ -273,7 +284,9 @@ def export_lora(arguments: argparse.Namespace) -> dict[str, Any]:
     """A LoRA for other programs."""
     from studio.engine import loras
 
-    path = loras.export(arguments.source, arguments.target, arguments.format)
+    if arguments.target.resolve() == arguments.source.resolve():
+        raise StudioError(f"{arguments.target}: is the LoRA itself; give another name")
+    path = loras.export(arguments.source, _lora_file(arguments.target), arguments.format)
     _print(arguments, str(path))
     return {"lora": str(path), "format": arguments.format}
 

@@ -37,7 +37,7 @@ class Workspace:
 
     @property
     def kits(self) -> Path:
-        """Exported kits and the demo kit."""
+        """The demo kit, and kits of the user's own."""
         return self.root / "kits"
 
     @property

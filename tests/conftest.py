@@ -59,6 +59,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
                             safety_checker=None, feature_extractor=None,
                             requires_safety_checker=False).save_pretrained(folder)
     (folder / "mel.json").write_text(json.dumps(as_dict(MelSettings())), encoding="utf-8")
+    (folder / "plan.json").write_text("{}", encoding="utf-8")  # as the studio's own bases have one
     return folder
 
 

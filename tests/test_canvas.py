@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from studio import presets
 from studio.engine import audio, canvas, masks
 from studio.errors import StudioError
 from studio.settings import MelSettings, TransformSettings
@@ -27,11 +28,16 @@ def test_a_click_stands_in_the_column_of_its_sample():
     assert abs(loudest + 0.5 - place) <= 1
 
 
-def test_a_long_sound_is_read_stretch_by_stretch_without_a_seam(monkeypatch):
-    waveform = 0.5 * torch.sin(2 * torch.pi * 440 * torch.arange(44100 * 4) / 44100)[None]
-    whole = canvas.of_sound(waveform, MEL.sample_rate, MEL)
+@pytest.mark.parametrize("preset", presets.names("mel"))
+def test_a_long_sound_is_read_stretch_by_stretch_without_a_seam(monkeypatch, preset):
+    mel = presets.load("mel", preset)
+    monkeypatch.setattr(canvas, "WIDEST", 10_000)
+    time = torch.arange(3 * mel.sample_rate) / mel.sample_rate
+    noise = torch.randn(len(time), generator=torch.Generator().manual_seed(1))
+    waveform = (0.5 * torch.sin(2 * torch.pi * 80 * time) + 0.01 * noise)[None]
+    whole = canvas.of_sound(waveform, mel.sample_rate, mel)
     monkeypatch.setattr(canvas, "AT_ONCE", 100)
-    assert (canvas.of_sound(waveform, MEL.sample_rate, MEL).pixels.int() - whole.pixels.int()).abs().max() <= 1
+    assert (canvas.of_sound(waveform, mel.sample_rate, mel).pixels.int() - whole.pixels.int()).abs().max() <= 1
 
 
 def test_columns_of_a_very_long_sound_share_what_is_shown(monkeypatch):

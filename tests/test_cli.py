@@ -5,15 +5,17 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from studio import cli, flags, jobs, settings, verbs
 from studio.cli import main
-from studio.engine import selfcheck
+from studio.engine import audio, selfcheck
 from studio.files import write_json
 from studio.runs import Estimate
 
@@ -186,3 +188,46 @@ def test_another_loras_run_is_not_the_one_to_resume(tmp_path):
         write_json(tmp_path / f"{name}.run" / "settings.json", {"out": str(tmp_path / f"{name}.safetensors")})
     assert verbs._last_run(tmp_path / "kit.safetensors").name == "kit.run"
     assert verbs._last_run(tmp_path / "kit_2.safetensors").name == "kit_2.run"
+
+
+@pytest.mark.parametrize("name", ["kick.wav", "mine", "folder.safetensors"])
+def test_a_lora_is_written_over_nothing_that_is_none(tmp_path, capsys, name):
+    (tmp_path / "folder.safetensors").mkdir()
+    (tmp_path / "kick.wav").write_bytes(b"a sound")
+    lora = tmp_path / "lora.safetensors"
+    for line in (["train", str(tmp_path / "ds"), "--out"], ["export-lora", str(lora), "--format", "kohya"]):
+        assert main([*line, str(tmp_path / name)]) == 2
+        assert "end in .safetensors" in capsys.readouterr().err
+    assert main(["export-lora", str(lora), str(lora), "--format", "kohya"]) == 2
+    assert "give another name" in capsys.readouterr().err
+    assert (tmp_path / "kick.wav").read_bytes() == b"a sound"
+
+
+def test_a_start_that_failed_is_not_in_the_way_of_going_on(tmp_path):
+    for name, there in (("mine", True), ("mine_2", False)):
+        folder = tmp_path / f"{name}.run"
+        write_json(folder / "settings.json", {"out": str(tmp_path / "mine.safetensors")})
+        if there:
+            (folder / "checkpoints" / "step-00000010").mkdir(parents=True)
+    assert verbs._last_run(tmp_path / "mine.safetensors").name == "mine.run"
+    shutil.rmtree(tmp_path / "mine.run" / "checkpoints")
+    assert verbs._last_run(tmp_path / "mine.safetensors").name in ("mine.run", "mine_2.run")
+
+
+@pytest.mark.parametrize("line", [["--port", "99999"], ["--port", "-1"], ["serve", "--port", "99999"],
+                                  ["--host", "nonsense.invalid"]])
+def test_a_place_that_is_none_is_one_sentence(tmp_path, capsys, line):
+    assert main([*line[:1], *line[1:], "--workspace", str(tmp_path)] if line[0] != "serve" else line) == 2
+    assert capsys.readouterr().err.startswith("studio: ")
+
+
+def test_a_workspace_that_cannot_be_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "a file").touch()
+    assert main(["--workspace", str(tmp_path / "a file"), "--no-browser"]) == 2
+    assert "a file: could not be made" in capsys.readouterr().err
+
+
+def test_a_recording_that_hardly_goes_in_is_told(tmp_path, capsys):
+    audio.write(tmp_path / "long.wav", 0.1 * torch.randn(44100 * 4), 44100)
+    assert main(["prepare", str(tmp_path / "long.wav"), "--out", str(tmp_path / "ds")]) == 0
+    assert "long.wav lasts 4.0 s and only its first 0.99 s went in" in capsys.readouterr().err

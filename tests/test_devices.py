@@ -25,8 +25,9 @@ def test_number_formats_are_safe_on_each_device():
     assert devices.dtype_for(cpu) == devices.dtype_for(mps) == torch.float32
     assert devices.dtype_for(cuda, "fp16") == torch.float16
     assert devices.dtype_for(cuda, "no") == torch.float32
-    with pytest.raises(StudioError, match="fp16"):
-        devices.dtype_for(cpu, "fp16")
+    for device, wanted in ((cpu, "fp16"), (mps, "fp16"), (mps, "bf16")):
+        with pytest.raises(StudioError, match=f"'{wanted}', which {device.type} does not do safely"):
+            devices.dtype_for(device, wanted)
 
 
 @pytest.mark.parametrize(("name", "does", "chosen"), [

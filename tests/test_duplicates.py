@@ -66,6 +66,14 @@ def test_any_kind_of_picture_is_compared(kit, changes):
     assert found == [(0, 2)]
 
 
+def test_a_db_is_a_db_whatever_the_bands_hold():
+    loud, soft = (seen(torch.sin(torch.arange(20000) / 20) * torch.linspace(1, gain, 20000), replace(MEL, power=1.0))
+                  for gain in (1.0, 0.1))
+    power = [seen(torch.sin(torch.arange(20000) / 20) * torch.linspace(1, gain, 20000)) for gain in (1.0, 0.1)]
+    apart = [float(duplicates.distances_db(each[0][None], each[1][None])) for each in ((loud, soft), power)]
+    assert apart[0] == pytest.approx(apart[1], rel=0.15)
+
+
 def test_groups_close_over_what_lies_between_them_and_nothing_is_a_group():
     row = torch.ones(1, 400)
     steps = torch.cat([row, row + 0.9, row + 1.8, row + 9, 0 * row])

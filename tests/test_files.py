@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from studio.errors import StudioError
-from studio.files import read_json, sha1_of, slug, unused, write_json, write_whole
+from studio.files import LONGEST_STEM, read_json, sha1_of, slug, slug_and, unused, write_json, write_whole
 
 
 def test_a_write_that_breaks_leaves_the_old_file_and_no_litter(tmp_path):
@@ -60,3 +60,10 @@ def test_a_sum_tells_files_apart_and_what_is_no_file_has_none(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha1_of(tmp_path / "a") == "a9993e364706816aba3e25717850c26c9cd0d89d"
     assert sha1_of(tmp_path / "b") == sha1_of(tmp_path) == ""
+
+
+@pytest.mark.parametrize("words", ["kick", "a long prompt " * 20, "大太鼓" * 60, "🥁" * 90, ""])
+def test_what_must_not_be_cut_off_is_at_the_end_of_any_name(words):
+    name = slug_and(words, 12345)
+    assert name.endswith("_12345") and slug(name) == name and len(name) <= LONGEST_STEM
+    assert name != slug_and(words, 12346)

@@ -78,7 +78,7 @@ def test_a_cleared_number_is_refused_by_name():
     made = form(TrainSettings)
     values = dict(zip([each.elem_id for each in made.controls], [each.value for each in made.controls], strict=True))
     values["test-steps"] = None
-    with pytest.raises(StudioError, match="steps is None"):
+    with pytest.raises(StudioError, match="steps is empty; give a number"):
         made.read(list(values.values()))
 
 

@@ -187,6 +187,11 @@ def test_two_loras_add_up_and_one_trained_anew_is_loaded_anew(base, lora, tmp_pa
     assert not torch.allclose(effect(base, [str(twin)]), effect(base, [str(lora)]), atol=1e-3)
 
 
+def test_a_lora_that_is_named_twice_adds_up(base, lora):
+    assert loras.strengths([f"{lora}:0.5", str(lora), f"{lora}:-0.25"]) == {lora: 1.25}
+    assert torch.equal(effect(base, [f"{lora}:0.25", f"{lora}:0.75"]), effect(base, [str(lora)]))
+
+
 def test_a_lora_of_another_base_is_named_and_leaves_the_base_usable(base, lora, tmp_path):
     bare = effect(base, [])
     wrong = tmp_path / "wrong.safetensors"
@@ -194,7 +199,8 @@ def test_a_lora_of_another_base_is_named_and_leaves_the_base_usable(base, lora, 
         save_file({key: torch.zeros(value.shape[0] * 2, *value.shape[1:]) if "lora_B" in key else value
                    for key, value in loras.load_file(lora).items()}, wrong, metadata=file.metadata())
     with pytest.raises(StudioError, match="wrong.safetensors: was made for base .* and does not fit"):
-        loras.use(base, [str(wrong)])
+        loras.use(base, [str(lora), str(wrong)])
+    assert not base.pipeline.get_active_adapters()
     assert torch.equal(effect(base, []), bare)
 
 

@@ -109,9 +109,12 @@ def test_pieces_cover_the_sounds_and_leave_silence_out():
 
 def test_a_piece_that_the_next_one_cuts_off_fades_and_the_last_does_not():
     steady = torch.ones(2, 1000)
-    cut = onsets.cut_out(steady, onsets.Piece(100, 700))
+    cut = onsets.cut_out(steady, 44100, onsets.Piece(100, 700))
     assert cut.shape == (2, 600) and cut[0, -1] == 0 and cut[0, 400] == 1
-    assert onsets.cut_out(steady, onsets.Piece(700, 1000))[1, -1] == 1
+    assert onsets.cut_out(steady, 44100, onsets.Piece(700, 1000))[1, -1] == 1
+    for rate in (16000, 44100, 96000):
+        faded = (onsets.cut_out(torch.ones(1, 1000), rate, onsets.Piece(0, 900)) < 1).sum()
+        assert faded == pytest.approx(0.003 * rate, abs=2)
     assert steady.min() == 1  # the recording itself is left alone
 
 

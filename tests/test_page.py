@@ -28,6 +28,18 @@ def test_no_tab_scrolls_sideways_on_a_telephone(page):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), row.label
 
 
+def test_light_or_dark_is_remembered(open_page):
+    page = open_page()
+    for chosen in ("light", "dark", "light"):
+        if page.evaluate("document.body.classList.contains('dark')") is (chosen == "light"):
+            page.click("[title='light or dark']")
+        page.reload()
+        page.wait_for_selector("#generate-prompt, #dataset-name", state="attached")
+        page.wait_for_function(f"document.documentElement.style.colorScheme === '{chosen}'")
+        page.wait_for_function(f"document.body.classList.contains('dark') === {str(chosen == 'dark').lower()}")
+    page.evaluate("localStorage.removeItem('studio-theme')")
+
+
 def test_a_request_for_another_host_is_refused(served):
     asked = urllib.request.Request(served.url, headers={"Host": "attacker.example"})
     with pytest.raises(urllib.error.HTTPError, match="400"):

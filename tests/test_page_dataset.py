@@ -43,6 +43,16 @@ def test_dropped_files_are_prepared(page, served):
     page.wait_for_function("document.querySelector('#dataset-note').innerText.includes('2 were there already')")
 
 
+def test_what_was_prepared_is_what_train_learns_from(page):
+    for name in ("zz_after", "aa_before"):  # of which the alphabet's first is no better
+        prepared(page, name, {"tom.wav": wav(100)})
+        open_tab(page, "Train")
+        page.wait_for_function(f"document.querySelector('#train-dataset input').value === '{name}'")
+        open_tab(page, "Dataset")
+    name_dataset(page, "zz_after")  # what was said was said of another
+    page.wait_for_function("!document.querySelector('#dataset-note').textContent.includes('added')")
+
+
 def test_preparing_nothing_says_what_to_do_in_a_toast(page):
     page.click("#dataset-prepare")
     page.wait_for_selector(".toast-body")

@@ -88,6 +88,18 @@ def connected(page):
     return page
 
 
+def test_what_is_wrong_with_midi_is_to_be_read(open_page):
+    page = open_page()
+    open_tab(page, "Generate")
+    page.wait_for_selector("#generate-pads .midi")
+    page.evaluate("() => { navigator.requestMIDIAccess = async () => { throw new Error('no'); }; }")
+    page.click("#generate-pads .midi")
+    page.wait_for_function("document.querySelector('#generate-pads .said').textContent.includes('not allowed')")
+    page.evaluate("() => { navigator.requestMIDIAccess = async () => ({inputs: new Map(), onstatechange: null}); }")
+    page.click("#generate-pads .midi")
+    page.wait_for_function("document.querySelector('#generate-pads .said').textContent.includes('no controller')")
+
+
 def test_a_pad_controller_plays_the_pads_with_its_velocity(still):
     page = connected(still)
     page.evaluate(WATCH_GAINS)

@@ -107,6 +107,11 @@ def test_a_picture_that_does_not_say_it_is_riffusions_is_left_alone(image):
     assert riffusion.read(image, "it") is None
 
 
+def test_a_seed_picture_that_was_made_small_by_a_palette_is_still_one():
+    small = riffusion.image_of(pixels(512, 40)).convert("P")
+    assert riffusion.read(reopened(small), "it").samples == 39 * 441
+
+
 def test_an_unmarked_picture_is_read_when_asked_for():
     drawn = pixels(512, 33)
     palette = Image.fromarray(drawn.numpy()).convert("P")

@@ -62,7 +62,7 @@ def test_a_screen_grows_for_a_long_run_but_not_for_what_was_there(ground):
     place.slots = [Slot()] * 3
     assert len(mine.screen(place).pads) == shelf.SHOWN
     place.names, place.fresh = place.names * 5, 90  # made in one run
-    assert len(mine.screen(place).pads) == shelf.MOST_SHOWN + 3
+    assert len(mine.screen(place).pads) == shelf.MOST_SHOWN
 
 
 def test_pages_do_not_disturb_one_another_and_share_what_is_marked(ground):
@@ -86,6 +86,32 @@ def test_what_is_thrown_away_leaves_the_close_up_and_comes_back_to_its_places(gr
     screen, _ = mine.undo(ME)
     assert names(screen) == [f"take {number}" for number in range(5, -1, -1)] and screen.thrown == 0
     assert not list(ground.workspace.trash.glob("*"))
+
+
+def test_what_two_presses_threw_away_comes_back_press_by_press(ground):
+    kept = keep_takes(ground, 4)
+    mine = a_shelf(ground)
+    for going, there in ((kept[1:3], 2), (kept[:1], 3)):
+        screen, _ = mine.remove(ME, asks(ids=going))
+        assert screen.thrown == there
+    everything = ["take 3", "take 2", "take 1", "take 0"]
+    for left in (["take 3", "take 0"], everything, everything):
+        screen, _ = mine.undo(ME)
+        assert names(screen) == left
+    assert screen.thrown == 0
+
+
+def test_the_pads_of_a_long_run_stay_the_sounds_that_they_are(ground, monkeypatch):
+    monkeypatch.setattr(shelf, "MOST_SHOWN", 3)
+    monkeypatch.setattr(shelf, "SHOWN", 2)
+    kept = keep_takes(ground, 5)[::-1]
+    mine = a_shelf(ground)
+    place = mine.place("me")
+    place.names.clear()
+    for number, name in enumerate(kept):
+        place.slots = [Slot()] * min(3, 5 - number)
+        assert names(mine.screen(place)) == [*[f"take {n}" for n in range(number)], "…", "…", "…"][:3]
+        mine.add(place, mine._find(name))
 
 
 def test_what_is_thrown_away_twice_comes_back_all_the_same(ground):

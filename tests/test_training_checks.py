@@ -10,7 +10,7 @@ from kits import thumps
 from safetensors.torch import load_file
 
 from studio.engine import audio, dataset, generation, models, picture
-from studio.engine.training import checks, estimate, loop, train
+from studio.engine.training import checks, estimate, loop, previews, train
 from studio.engine.training.loop import steps_of
 from studio.engine.training.previews import Heard
 from studio.errors import Cancelled, StudioError
@@ -98,6 +98,11 @@ def test_prompts_are_the_users_or_the_kits_with_the_trigger_before_them(kit, set
     trained(kit, dataclasses.replace(settings, steps=1, preview_prompts="low kick\n\n snare "), tmp_path / "given")
     found = [json.loads((tmp_path / f"given/previews/step-00000001/0{n}.json").read_text())["settings"] for n in (0, 1)]
     assert [(each["prompt"], each["seed"]) for each in found] == [("low kick", 1), ("snare", 1)]
+
+
+def test_previews_show_each_role_before_a_second_sound_of_any():
+    tags = {"snare, soft": 1, "snare, hard": 1, "cowbell, low": 1, "kick": 3, "kick, deep": 1, "snare": 1}
+    assert previews._of_each_role(tags) == ["kick", "snare, soft", "cowbell, low", "kick, deep", "snare, hard", "snare"]
 
 
 def test_a_stop_in_the_middle_of_a_preview_leaves_no_half_of_it(kit, settings, tmp_path):

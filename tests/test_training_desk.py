@@ -4,8 +4,10 @@ import dataclasses
 
 import gradio as gr
 import pytest
+from kits import thumps
 
 from studio import dial, jobs, presets
+from studio.engine import dataset
 from studio.errors import StudioError
 from studio.runs import Run
 from studio.settings import TrainSettings
@@ -84,6 +86,16 @@ def test_without_a_dataset_nothing_starts_or_is_measured(desk):
             work()
 
 
+def test_what_cannot_work_is_not_started(desk, workspace):
+    kit = thumps(workspace.datasets, 2)
+    with pytest.raises(StudioError, match="dataset: no caption names snare"):
+        desk.start("dataset", "", *values_of(desk, roles=("snare",)))
+    dataset.revise(kit, [dataclasses.replace(each, enabled=False) for each in dataset.load(kit).one_shots])
+    with pytest.raises(StudioError, match="dataset: all of its sounds are left out"):
+        desk.start("dataset", "", *values_of(desk))
+    assert not workspace.runs.exists()
+
+
 @pytest.mark.parametrize("act", ["stop", "resume", "use", "use_best"])
 def test_without_a_run_there_is_nothing_to_act_on(desk, act):
     with pytest.raises(StudioError, match="there is no training; start one"):
@@ -113,7 +125,8 @@ def test_no_two_trainings_are_given_the_same_lora_file(desk, workspace, monkeypa
 
     monkeypatch.setattr(jobs, "start_training", started)
     workspace.loras.mkdir(parents=True)
+    thumps(workspace.datasets, 2)
     (workspace.loras / "kit.safetensors").touch()  # of a run that was thrown away
     for _ in range(2):
-        desk.start("kit", "kit", *(control.value for control in desk.form.controls))
+        desk.start("dataset", "kit", *(control.value for control in desk.form.controls))
     assert outs == [("kit_2", "kit_2.safetensors"), ("kit_3", "kit_3.safetensors")]

@@ -147,7 +147,8 @@ def test_a_sound_has_the_same_variants_in_every_run_and_within_what_was_asked():
     assert variants_of(sha1, QUICK, SETTINGS) == [AS_IT_IS]
 
 
-@pytest.mark.parametrize("mel", [QUICK, dataclasses.replace(QUICK, intensity="root", inverted=True)])
+@pytest.mark.parametrize("mel", [QUICK, dataclasses.replace(QUICK, intensity="root", inverted=True),
+                                 dataclasses.replace(QUICK, power=1.0, range_db=45.0)])
 def test_a_quieter_picture_is_the_picture_of_the_quieter_sound_beside_a_loud_one(mel):
     """A click 26 dB above leaves the peak where it is; then the rest at half its level is darker by what we say."""
     time = torch.arange(30000) / 44100

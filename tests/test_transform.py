@@ -1,5 +1,6 @@
 """Sound to sound: lengths, levels, masks, and what stays untouched."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -8,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.engine import audio, crossfade, masks, mel as codec, picture, transform as transform_module
+from studio.engine import audio, crossfade, denoising, masks, mel as codec, picture, transform as transform_module
 from studio.engine.models import load_base
-from studio.engine.transform import transform
+from studio.engine.transform import remake, transform
 from studio.engine.windows import windows
 from studio.errors import Cancelled, StudioError
 from studio.progress import silent
@@ -236,6 +237,20 @@ def test_a_stereo_sound_stays_stereo_and_its_sides_stay_apart(tmp_path: Path, ba
     changed = remade(tmp_path, stereo, base, strength=0.6)
     assert changed.shape == stereo.shape
     assert not torch.equal(changed[0], changed[1])
+
+
+@pytest.mark.parametrize(("stereo", "pictures"), [(True, 1), (False, 3)])
+def test_a_lora_of_stereo_pictures_draws_them_whole(base: str, monkeypatch: pytest.MonkeyPatch, stereo: bool,
+                                                    pictures: int) -> None:
+    seen, real = [], denoising.denoise
+    monkeypatch.setattr(denoising, "denoise", lambda *values, **named: seen.append(len(values[1])) or real(
+        *values, **named))
+    loaded = load_base(base, "cpu")
+    mel = dataclasses.replace(loaded.mel, stereo=stereo)
+    sound = panned()
+    remake(loaded, mel, sound, masks.over_sound(mel, sound.shape[1], TransformSettings(), None),
+           TransformSettings(steps=2, seed=1))
+    assert seen == [pictures]
 
 
 def test_equal_sides_stay_equal(tmp_path: Path, base: str) -> None:

@@ -48,6 +48,13 @@ def test_the_original_is_as_loud_as_what_is_in_the_dataset(tmp_path):
     assert torch.allclose(found.original[middle], kept[0, 1000:3000], atol=1e-3)
 
 
+def test_what_was_cut_off_may_be_louder_and_is_not_clipped(tmp_path):
+    loud = 0.9 * torch.sin(torch.arange(RATE) / 10)
+    made, row, _ = prepared(tmp_path, torch.cat([tone() * 0.05, torch.zeros(RATE), loud]))
+    found = trimming.of(made, row)
+    assert row.gain_db > 20 and float(found.original.abs().max()) == pytest.approx(1)
+
+
 def test_what_the_picture_had_no_room_for_is_shown_as_cut(tmp_path):
     made, row, _ = prepared(tmp_path, tone(2.0))
     found = trimming.of(made, row)

@@ -196,11 +196,17 @@ def write(path: Path, waveform: Tensor, sample_rate: int, recipe: dict | None = 
     Lossy beyond 24 bits, and what exceeds ±1 is clipped, so callers keep headroom. `recipe` travels in the file's own
     comment (RIFF INFO, ICMT) as JSON; `read_recipe` is the inverse. Raises StudioError where it cannot be written.
     """
+    path = check_name(path)
+    whole = signed(wav_bytes(waveform, sample_rate), path.stem, recipe)
+    return write_whole(path, lambda beside: beside.write_bytes(whole))
+
+
+def check_name(path: Path) -> Path:
+    """The path that a sound is to be written to. Raises StudioError where it would not be called a WAV."""
     path = Path(path)
     if path.suffix.lower() != ".wav":
         raise StudioError(f"{path}: sounds are written as WAV; let the name end in .wav")
-    whole = signed(wav_bytes(waveform, sample_rate), path.stem, recipe)
-    return write_whole(path, lambda beside: beside.write_bytes(whole))
+    return path
 
 
 def signed(wav: bytes, title: str, recipe: dict | None) -> bytes:

@@ -16,7 +16,6 @@ from studio.settings import MelSettings, TransformSettings
 
 WIDEST = 2400  # columns that are shown; of a longer sound several share one
 AT_ONCE = 4096  # columns whose spectrum is held in memory
-LEAD = 8  # columns that each stretch hears before its own, so that no seam is seen
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,13 @@ def _power(mono: Tensor, mel: MelSettings, heard: int, report: Report) -> Tensor
     """Band power (n_mels, width), the loudest of the columns that share one; stretch by stretch."""
     shared = -(-heard // WIDEST)
     step = shared * (AT_ONCE // shared or 1)
+    # columns that a slice reaches over: each stretch hears as much on both sides of it, so that no seam is seen
+    reach = -(-max(mel.n_fft, mel.bass_n_fft) // mel.hop_length)
     parts = []
     for first in range(0, heard, step):
-        lead = min(LEAD, first)
+        lead = min(reach, first)
         start = (first - lead) * mel.hop_length
-        power = codec.mel_spectrogram(mono[None, start : start + (lead + step) * mel.hop_length], mel)[0]
+        power = codec.mel_spectrogram(mono[None, start : start + (lead + step + reach) * mel.hop_length], mel)[0]
         part = power[:, lead : lead + step]
         missing = shared * -(-min(step, heard - first) // shared) - part.shape[1]
         part = torch.nn.functional.pad(part, (0, missing))

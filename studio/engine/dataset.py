@@ -141,7 +141,7 @@ def used(dataset: Dataset, roles: Sequence[str] = ()) -> list[OneShot]:
             raise StudioError(f"no role is called {role!r}; {did_you_mean(role, role_names())}")
     rows = [row for row in dataset.one_shots if row.enabled and row.weight > 0]
     if not rows:
-        raise StudioError(f"{dataset.folder}: no sound is enabled with a weight above 0; enable one")
+        raise StudioError(f"{dataset.folder.name}: all of its sounds are left out or have weight 0; use some of them")
     wanted = [row for row in rows if not roles or role_of(row.text) in roles]
     if not wanted:
         there = ", ".join(dict.fromkeys(role_of(row.text) or "no role" for row in rows))

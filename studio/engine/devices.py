@@ -1,6 +1,7 @@
 """The one place that knows CUDA, MPS and CPU: which exist, which number format is safe, where audio maths runs."""
 
 import os
+import threading
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,10 @@ from studio.errors import StudioError
 
 GIB = 2**30
 LONGEST_WAIT_HOURS = 24
+
+# Whoever fills a model does so alone in this process: diffusers and peft make theirs empty at first, by changing what
+# every torch module of every thread does meanwhile, and a model that another thread makes then stays empty.
+FILLING = threading.RLock()
 
 
 def available() -> tuple[str, ...]:
@@ -39,7 +44,7 @@ def dtype_for(device: torch.device, wanted: str = "auto") -> torch.dtype:
     """The number format of frozen weights and autocast: half where the device does it safely, else float32.
 
     wanted : "auto", "no", "bf16" or "fp16". MPS stays at float32 because autocast there turns pictures to NaN.
-    Raises StudioError for fp16 where it cannot work.
+    Raises StudioError for a format that does not work there.
     """
     if wanted == "no":
         return torch.float32
@@ -50,10 +55,10 @@ def dtype_for(device: torch.device, wanted: str = "auto") -> torch.dtype:
         if wanted == "auto" and "GTX 16" in torch.cuda.get_device_name(device):
             return torch.float32
         return torch.float16
-    if wanted == "fp16":
-        raise StudioError(f"mixed_precision is 'fp16', which {device.type} does not do safely; choose auto or no")
     if wanted == "bf16" and device.type == "cpu":
         return torch.bfloat16
+    if wanted in ("bf16", "fp16"):
+        raise StudioError(f"mixed_precision is {wanted!r}, which {device.type} does not do safely; choose auto or no")
     return torch.float32
 
 
@@ -94,5 +99,6 @@ def free_memory(device: torch.device | None = None) -> int:
     """Bytes that a model may still take on a device, or on the best one."""
     device = device or choose()
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, to be used again
+        return torch.cuda.mem_get_info(device)[0] + kept
     return psutil.virtual_memory().available

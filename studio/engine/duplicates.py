@@ -74,7 +74,7 @@ def features(pixels: Tensor, mel: MelSettings) -> Tensor:
         loudness_db = (pixels.float() / (-255 if mel.inverted else 255) + mel.inverted - 1) * mel.range_db
     else:
         loudness_db = 10 * torch.log10(codec.from_pixels(pixels[None], torch.zeros(1), mel)[0].clamp_min(1e-12))
-    levels = (loudness_db + DEPTH_DB).clamp_min(0)
+    levels = (loudness_db * 2 / mel.power + DEPTH_DB).clamp_min(0)  # as if all bands held power
     levels = levels.mean(dim=0) if levels.dim() == 3 else levels
     return torch.nn.functional.adaptive_avg_pool2d(levels[None], (ROWS, COLUMNS)).flatten()
 

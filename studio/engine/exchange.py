@@ -33,14 +33,13 @@ from studio.engine.dataset import (
 from studio.engine.picture import Picture
 from studio.engine.wording import role_of
 from studio.errors import StudioError
-from studio.files import cure, reason, sha1_of, slug, told
+from studio.files import cure, reason, sha1_of, slug, told, unused
 from studio.progress import Progress, Report, silent
 from studio.settings import DECODER_ONLY, MelSettings, OneShot, PrepareSettings
 
 FORMATS = ("kohya", "imagefolder")
 REPEATED = re.compile(r"(\d+)_.+")  # a folder of kohya's, and how often its pictures are shown
 MOST_WEIGHT = 100
-FADE_MS = 20.0  # of a sound that is longer than its picture, as in preparing
 BATCH = 16  # pictures between two writings of the rows
 
 
@@ -224,7 +223,8 @@ def _carries_settings(path: Path) -> bool:
 
 def _heard(path: Path, image: Picture) -> tuple[torch.Tensor, float]:
     """The sound of a picture at its dataset's length and level, and the gain in dB that this took."""
-    waveform = audio.fit(picture.to_sound(image), image.mel.samples, round(FADE_MS / 1000 * image.mel.sample_rate))
+    fade = round(picture.CUT_FADE_MS / 1000 * image.mel.sample_rate)
+    waveform = audio.fit(picture.to_sound(image), image.mel.samples, fade)
     if not waveform.numel() or float(waveform.abs().max()) == 0:
         raise StudioError(f"{path}: is a picture of silence; leave it out")
     return audio.normalise(waveform)
@@ -235,10 +235,8 @@ def _row(path: Path, root: Path, said: Mapping[Path, str], waveform: torch.Tenso
     heard = audio.to_mono(waveform) if waveform.dim() == 2 else waveform
     text = said.get(path) or captions.caption_of(path, root, heard, mel.sample_rate)
     repeats = REPEATED.fullmatch(path.parent.name)
-    stem, number = slug(path.stem), 1
-    while any((folder / place / f"{stem}{suffix}").exists() for place, suffix in ((AUDIO, ".wav"), (IMAGES, ".png"))):
-        number += 1
-        stem = f"{slug(path.stem)}_{number}"
+    stem = unused(folder / AUDIO / f"{slug(path.stem)}.wav",
+                  lambda wav: wav.exists() or (folder / IMAGES / f"{wav.stem}.png").exists()).stem
     return OneShot(file_name=f"{IMAGES}/{stem}.png", audio=f"{AUDIO}/{stem}.wav", text=text,
                    source=told(path.absolute()), gain_db=round(gain_db, 4),
                    duration=round(waveform.shape[-1] / mel.sample_rate, 6),

@@ -8,6 +8,7 @@ from studio.engine import loras
 from studio.engine.library import Take, keep_sounds, recipe_for, settled
 from studio.engine.models import as_long_as, check_fits, load_base
 from studio.engine.painting import paint
+from studio.files import slug_and
 from studio.progress import Progress, Report, silent
 from studio.settings import GenerateSettings
 
@@ -28,7 +29,7 @@ def generate(settings: GenerateSettings, folder: Path, *, report: Report = silen
         seeds = [settings.seed + done + i for i in range(min(settings.batch_size, settings.count - done))]
         pixels = paint(base, mel, settings, [settings.prompt] * len(seeds), seeds, report=report)
         recipes = [recipe_for(dataclasses.replace(settings, seed=seed, count=1), "generate", mel) for seed in seeds]
-        names = [f"{settings.prompt}_{seed}" for seed in seeds]
+        names = [slug_and(settings.prompt, seed) for seed in seeds]
         for take in keep_sounds(pixels, mel, recipes, folder, names, report=report):
             done += 1
             report(Progress("generate", done, settings.count, note=take.path.name))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from studio.engine import audio, synth
+from studio.engine.latents import HEADROOM
 from studio.progress import Progress, Report, silent
 
 SAMPLE_RATE = 44100
@@ -16,6 +17,6 @@ def write_demo_kit(folder: Path, seed: int = 1, *, report: Report = silent) -> l
     sounds = synth.demo_kit(seed)
     paths = []
     for stem, waveform in sounds:
-        paths.append(audio.write(Path(folder) / f"{stem}.wav", waveform * 0.89, SAMPLE_RATE))
+        paths.append(audio.write(Path(folder) / f"{stem}.wav", waveform * HEADROOM, SAMPLE_RATE))
         report(Progress("demo kit", len(paths), len(sounds), note=stem))
     return paths

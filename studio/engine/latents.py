@@ -8,6 +8,7 @@ from studio.engine.models import Base
 from studio.progress import Report, silent
 from studio.settings import MelSettings
 
+ATTACK_MS = 0.5  # a picture may begin in the middle of a wave, which would be a click
 HEADROOM = 0.89  # peak of a take, -1 dBFS, so that no converter clips between the samples
 
 
@@ -21,8 +22,8 @@ def noise_for(base: Base, mel: MelSettings, seeds: list[int]) -> Tensor:
 
 @torch.no_grad()
 def pixels_from_latents(base: Base, latents: Tensor, *, stereo: bool = False) -> Tensor:
-    """VAE decode: latents (n, 4, h, w) to pictures, float 0…255: (n, n_mels, n_frames), or with their colours as left,
-    middle and right (n, 3, n_mels, n_frames)."""
+    """VAE decode: latents (n, channels, h, w) to pictures, float 0…255: (n, n_mels, n_frames), or with their colours as
+    left, middle and right (n, 3, n_mels, n_frames)."""
     vae = base.pipeline.vae
     images = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample.float()
     return (((images if stereo else images.mean(dim=1)) + 1) * 127.5).clamp(0, 255)
@@ -38,11 +39,13 @@ def latents_from_pixels(base: Base, pixels: Tensor) -> Tensor:
 
 
 def sound_from_pixels(pixels: Tensor, mel: MelSettings, *, report: Report = silent) -> Tensor:
-    """Decode a model's pictures, float 0…255, to sounds, each at a peak of -1 dBFS; shapes as for `mel.decode`.
+    """Decode a model's pictures, float 0…255, to sounds that begin at 0 and have a peak of -1 dBFS.
 
-    A picture that is all black gives zeros.
+    Shapes are as for `mel.decode`. A picture that is all black gives zeros.
     """
     pixels = pixels.to(devices.for_audio(pixels.device)).float()
     waveforms = codec.decode(pixels, torch.zeros(len(pixels), device=pixels.device), mel, report=report).cpu()
+    rise = round(ATTACK_MS / 1000 * mel.sample_rate)
+    waveforms[..., :rise] *= torch.linspace(0, 1, rise)
     peaks = waveforms.flatten(1).abs().amax(dim=1).view(-1, *[1] * (waveforms.dim() - 1))
     return torch.where(peaks > 0, waveforms * HEADROOM / peaks.clamp_min(1e-12), waveforms)

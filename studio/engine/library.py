@@ -23,7 +23,7 @@ from studio.engine import audio, picture
 from studio.engine.latents import sound_from_pixels
 from studio.engine.picture import Picture
 from studio.errors import StudioError
-from studio.files import cure, read_json, reason, slug, write_json
+from studio.files import cure, read_json, reason, slug, unused, write_json
 from studio.knobs import as_dict, from_dict
 from studio.progress import Report, silent
 from studio.settings import MelSettings, PrepareSettings, guidance_of
@@ -157,11 +157,8 @@ def adopt(wav: Path, folder: Path | None = None) -> Take:
 
 def _unused(folder: Path, stem: str, own: Path | None = None) -> Path:
     """The first of stem.wav, stem_2.wav … of which neither sound nor picture nor recipe exists, or which is `own`."""
-    number, path = 1, folder / f"{stem}.wav"
-    while path != own and any(path.with_suffix(suffix).exists() for suffix in SUFFIXES):
-        number += 1
-        path = folder / f"{stem}_{number}.wav"
-    return path
+    return unused(folder / f"{stem}.wav", lambda path: path != own and any(path.with_suffix(suffix).exists()
+                                                                           for suffix in SUFFIXES))
 
 
 # ------------------------------------------------------------------------------------------------------------- finding

@@ -22,7 +22,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from studio.engine import kohya
-from studio.engine.models import FILLING, Base
+from studio.engine.devices import FILLING
+from studio.engine.models import Base
 from studio.errors import StudioError
 from studio.files import write_whole
 from studio.knobs import as_dict, from_dict
@@ -92,6 +93,14 @@ def split(lora: str) -> tuple[Path, float]:
         return Path(lora), 1.0
 
 
+def strengths(loras: Sequence[str]) -> dict[Path, float]:
+    """Each file of "FILE:WEIGHT" or "FILE" with its strength; that of a file named several times adds up."""
+    found: dict[Path, float] = {}
+    for path, weight in map(split, loras):
+        found[path] = found.get(path, 0.0) + weight
+    return found
+
+
 def use(base: Base, loras: Sequence[str]) -> MelSettings | None:
     """Put exactly these LoRAs onto the base; what is there already stays loaded.
 
@@ -99,8 +108,16 @@ def use(base: Base, loras: Sequence[str]) -> MelSettings | None:
     returns : the mel settings of the first that carries any, or None
     Raises StudioError for a file that is no LoRA or was made for another base, and leaves the base without LoRAs.
     """
+    try:
+        return _use(base, strengths(loras))
+    except StudioError:
+        base.pipeline.unload_lora_weights()
+        raise
+
+
+def _use(base: Base, loras: Mapping[Path, float]) -> MelSettings | None:
     pipeline = base.pipeline
-    wanted = {_adapter_name(path): (path, weight) for path, weight in map(split, loras)}
+    wanted = {_adapter_name(path): (path, weight) for path, weight in loras.items()}
     there = {name for names in pipeline.get_list_adapters().values() for name in names}
     if there - wanted.keys():
         pipeline.unload_lora_weights()
@@ -121,7 +138,6 @@ def _load(base: Base, info: LoraInfo, name: str) -> None:
         with FILLING:
             base.pipeline.load_lora_weights(_folded(info.path), adapter_name=name)
     except (RuntimeError, ValueError, KeyError) as error:
-        base.pipeline.unload_lora_weights()
         theirs = Path(info.base).name if Path(info.base).is_absolute() else info.base  # a guest may read it
         made_for = f"base {theirs!r}" if theirs else "another base"
         raise StudioError(f"{info.path.name}: was made for {made_for} and does not fit {base.name!r}; "

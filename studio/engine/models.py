@@ -4,7 +4,6 @@ A loaded pipeline is kept between calls, one at a time, because loading takes lo
 """
 
 import math
-import threading
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from studio import presets
 from studio.engine import devices, riffusion
+from studio.engine.devices import FILLING
 from studio.engine.solver import AngularSolver
 from studio.errors import StudioError
 from studio.files import read_json
@@ -38,10 +38,6 @@ MEL_FILE = "mel.json"  # beside model_index.json; bases from elsewhere have none
 
 SMALL = 100_000_000  # parameters of a UNet; the embedded base's has 12 million, Stable Diffusion's 860
 LAST_BETA = 0.75  # of a schedule that ends in pure noise: as much as the one before it takes away; no less is needed
-
-# Whoever fills a model does so alone in this process: diffusers and peft make theirs empty at first, by changing what
-# every torch module of every thread does meanwhile, and a model that another thread makes then stays empty.
-FILLING = threading.RLock()
 
 SCHEDULERS = {
     "dpm++": DPMSolverMultistepScheduler,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from studio.engine import way
 from studio.engine.library import Take, keep_sounds, recipe_for
+from studio.files import slug_and
 from studio.progress import Progress, Report, silent
 from studio.settings import MorphSettings
 
@@ -27,7 +28,7 @@ def morph(settings: MorphSettings, folder: Path, *, report: Report = silent) -> 
         recipe = {**recipe_for(settings, "morph", found.mel), "place": round(place, 6)}
         if settings.below:
             recipe["row"] = round(row, 6)
-        name = f"{settings.start}_to_{settings.end}_{settings.seed}_{number + 1:03d}"
+        name = slug_and(f"{settings.start}_to_{settings.end}", f"{settings.seed}_{number + 1:03d}")
         take, = keep_sounds(pixels[None], found.mel, [recipe], folder, [name], report=report)
         report(Progress("morph", number + 1, len(places), note=take.path.name))
         yield take

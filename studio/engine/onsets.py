@@ -98,11 +98,11 @@ def pieces(waveform: Tensor, sample_rate: int, found: Sequence[int]) -> list[Pie
     return [piece for piece in cut if waveform[piece.start : piece.end].abs().max() > quiet]
 
 
-def cut_out(waveform: Tensor, piece: Piece) -> Tensor:
+def cut_out(waveform: Tensor, sample_rate: int, piece: Piece) -> Tensor:
     """The samples of a piece of (..., samples), with 3 ms of fade where the recording goes on behind it."""
     cut = waveform[..., piece.start : piece.end].clone()
     if piece.end < waveform.shape[-1]:
-        fade = min(cut.shape[-1], 150)
+        fade = min(cut.shape[-1], round(FADE_MS / 1000 * sample_rate))
         cut[..., cut.shape[-1] - fade :] *= torch.linspace(1, 0, fade)
     return cut
 
@@ -119,7 +119,7 @@ def write(waveform: Tensor, sample_rate: int, chosen: Sequence[Piece], folder: P
     for number, piece in enumerate(chosen, start=1):
         path = unused(Path(folder) / f"{slug(name)}_{number:0{digits}}.wav")
         recipe = {"recording": name, "start": piece.start / sample_rate, "end": piece.end / sample_rate}
-        paths.append(audio.write(path, level * cut_out(waveform, piece), sample_rate, recipe))
+        paths.append(audio.write(path, level * cut_out(waveform, sample_rate, piece), sample_rate, recipe))
         report(Progress("cutting", number, len(chosen), note=path.name))
     return paths
 

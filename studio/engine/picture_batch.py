@@ -8,7 +8,7 @@ from pathlib import Path
 
 from studio.engine import audio, picture
 from studio.errors import StudioError
-from studio.files import cure, reason, slug
+from studio.files import cure, reason, slug, unused
 from studio.progress import Progress, Report, silent
 
 
@@ -55,9 +55,6 @@ def _one(path: Path, folder: Path, report: Report, here: Progress) -> Path:
 
 def _unused(stem: str, taken: set[str]) -> str:
     """`stem.wav`, or `stem_2.wav` … where another picture of that name came before; remembered in `taken`."""
-    name, number = f"{stem}.wav", 1
-    while name.lower() in taken:
-        number += 1
-        name = f"{stem}_{number}.wav"
+    name = unused(Path(f"{stem}.wav"), lambda path: path.name.lower() in taken).name
     taken.add(name.lower())
     return name

@@ -1,4 +1,4 @@
-"""Sounds into a dataset: any file becomes a mono one-shot with a picture and a caption, or is named with its reason."""
+"""Sounds into a dataset: any file becomes a one-shot with a picture and a caption, or is named with its reason."""
 
 import math
 import os
@@ -11,12 +11,13 @@ from torch import Tensor
 from studio.engine import audio, captions, picture
 from studio.engine.dataset import AUDIO, IMAGES, append_rows, made_of, open_or_none, whole, write_settings
 from studio.errors import StudioError
-from studio.files import sha1_of, slug, told
+from studio.files import sha1_of, slug, told, unused
 from studio.knobs import as_dict
 from studio.progress import Progress, Report, silent
 from studio.settings import MelSettings, OneShot, PrepareSettings
 
 SILENT_DB = -80.0  # dBFS; a peak below is no sound
+MUCH_LONGER = 3.0  # times what a picture holds: most of such a file is not in it
 BATCH = 16  # sounds between two writings of the rows
 
 
@@ -28,6 +29,11 @@ class Prepared:
     added: tuple[OneShot, ...]
     unchanged: tuple[OneShot, ...]
     refused: tuple[tuple[str, str], ...]
+
+    def hardly_in(self, mel: MelSettings) -> list[str]:
+        """A sentence for each added sound of which the pictures of `mel` hold only the beginning."""
+        return [f"{Path(row.source).name} lasts {row.duration:.1f} s and only its first {mel.duration:.2f} s went in"
+                for row in self.added if row.duration > MUCH_LONGER * mel.duration]
 
 
 def find_sounds(sources: Sequence[Path]) -> list[Path]:
@@ -222,15 +228,15 @@ def _is_gone(path: Path) -> bool:
 
 def _free_names(folder: Path, path: Path, sha1: str, known: _Known) -> dict[str, str]:
     """Names inside the dataset that no row and no file has, but for what an interrupted run left of this very sound."""
-    wanted, taken = slug(path.stem), known.names()
-    stem, number = wanted, 1
-    while True:
-        prepared, image = folder / AUDIO / f"{stem}.wav", folder / IMAGES / f"{stem}.png"
+    rows = known.names()
+
+    def taken(prepared: Path) -> bool:
         leftover = prepared.exists() and made_of(prepared) == sha1
-        if stem not in taken and (leftover or not (prepared.exists() or image.exists())):
-            return {"file_name": f"{IMAGES}/{stem}.png", "audio": f"{AUDIO}/{stem}.wav"}
-        number += 1
-        stem = f"{wanted}_{number}"
+        there = prepared.exists() or (folder / IMAGES / f"{prepared.stem}.png").exists()
+        return prepared.stem in rows or (there and not leftover)
+
+    stem = unused(folder / AUDIO / f"{slug(path.stem)}.wav", taken).stem
+    return {"file_name": f"{IMAGES}/{stem}.png", "audio": f"{AUDIO}/{stem}.wav"}
 
 
 def _write_sound(folder: Path, row: OneShot, waveform: Tensor, mel: MelSettings, settings: PrepareSettings,

@@ -110,8 +110,11 @@ def _settings(said: dict[str, float], where: str) -> MelSettings:
 
 
 def _is_drawn_spectrogram(image: Image.Image) -> bool:
-    """Whether it looks as Riffusion draws: 512 rows of RGB that are grey, or nearly so where a web UI signed them."""
-    if image.height != DEFAULTS["num_frequencies"] or image.mode not in ("RGB", "RGBA"):
+    """Whether it looks as Riffusion draws: 512 rows of RGB that are grey, or nearly so where a web UI signed them.
+
+    A palette is what a program that makes files small has made of RGB.
+    """
+    if image.height != DEFAULTS["num_frequencies"] or image.mode not in ("RGB", "RGBA", "P"):
         return False
     colours = numpy.array(image.convert("RGB")).astype(int)
     return float(numpy.ptp(colours, axis=2).mean()) <= (COLOURLESS if "parameters" in image.info else GREY)

@@ -29,7 +29,7 @@ class Line:
 
 
 def examine(workspace: Workspace) -> list[Line]:
-    """Look at device, memory, disk, base, browser and versions; nothing is loaded or changed."""
+    """Look at device, memory, disk, base, browser and versions; nothing is changed."""
     return [_device(), _memory(), _disk(workspace.root), _base(), _browser(), *_versions()]
 
 

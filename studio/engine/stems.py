@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchaudio import pipelines
 
 from studio.engine import audio, crossfade, devices
+from studio.engine.devices import FILLING
 from studio.errors import StudioError
 from studio.progress import Progress, Report, silent
 
@@ -34,7 +35,7 @@ def split(source: Path, folder: Path, *, device: str = "auto", report: Report = 
 
 def apart(waveform: Tensor, sample_rate: int, *, device: str = "auto", report: Report = silent) -> dict[str, Tensor]:
     """The stems of a sound (1 or 2, samples) at any rate, each of its shape; their sum is the sound."""
-    model, rate = _model(devices.choose(device).type)
+    model, rate = _model(devices.for_audio(devices.choose(device)).type)  # it begins with an STFT
     heard = audio.resample(waveform, sample_rate, rate).expand(2, -1)
     found = audio.resample(_separated(model, heard, rate, report), rate, sample_rate)
     if len(waveform) == 1:
@@ -68,7 +69,8 @@ def _separated(model: nn.Module, waveform: Tensor, rate: int, report: Report) ->
 def _model(device: str) -> tuple[nn.Module, int]:
     bundle = pipelines.HDEMUCS_HIGH_MUSDB_PLUS
     try:
-        model = bundle.get_model()
+        with FILLING:
+            model = bundle.get_model()
     except (OSError, RuntimeError) as error:  # no way to it, or half of it
         raise StudioError(f"the model that splits sounds could not be fetched ({error}); "
                           "go online once, 320 MB are kept for ever after") from error

@@ -11,12 +11,12 @@ from studio.engine import crossfade, devices, mel as codec, way
 from studio.engine.library import recipe_for
 from studio.engine.wav_stream import WavStream
 from studio.engine.way import Way
+from studio.engine.windows import OVERLAP
 from studio.errors import Cancelled, StudioError
 from studio.files import whole
 from studio.progress import Progress, Report, silent
 from studio.settings import MorphSettings
 
-OVERLAP = 8  # neighbouring windows of a track share one part in so many
 TRACK_PEAK = 0.6  # of a window, so that two that overlap stay below full scale
 ATTACK_MS = 16.0  # of a window's beginning, which tell whether it is an attack
 END_FADE_MS = 20.0

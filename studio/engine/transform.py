@@ -42,6 +42,7 @@ def transform(source: Path, target: Path, settings: TransformSettings, *, mask: 
     Raises StudioError for a file, base, LoRA, mask or reference that does not work; a stop (`Cancelled`) writes
     nothing.
     """
+    audio.check_name(target)
     settings = settled(settings)
     waveform, sample_rate = audio.read(source)
     original = waveform if len(waveform) == 2 else audio.to_mono(waveform)[None]
@@ -97,21 +98,23 @@ def remake(base: Base, mel: MelSettings, waveform: Tensor, anew: Tensor, setting
 
 
 def repaint(base: Base, pixels: Tensor, noise: Tensor, words: Tensor, settings: TransformSettings, *,
-            anew: Tensor | None = None, seeds: Sequence[int] = (), report: Report = silent) -> Tensor:
+            stereo: bool = False, anew: Tensor | None = None, seeds: Sequence[int] = (),
+            report: Report = silent) -> Tensor:
     """Pictures (n, n_mels, n_frames), or stereo (n, 3, n_mels, n_frames), 0…255, denoised anew from `strength` on.
 
     noise   : (n, channels, h, w), what `noise_for` gives
     words   : what `prompts.guides` gives
+    stereo  : whether the base, or the LoRA on it, has learned stereo pictures; one that has not draws the three planes
+              of a stereo picture as three of its own, from the same noise
     anew    : (n, n_mels, n_frames) in 0…1; where it is 0 the pixels come out as they went in
     seeds   : as for `denoising.denoise`
     returns : float, same shape as `pixels`
-    A base of grey pictures draws the three planes of a stereo picture as three of its own, from the same noise.
     """
     pixels = pixels.float().to(base.device)
     if settings.strength == 0:
         return pixels
     anew = torch.ones_like(pixels[:, -1] if pixels.dim() == 4 else pixels) if anew is None else anew.to(base.device)
-    if pixels.dim() == 4 and not base.mel.stereo:
+    if pixels.dim() == 4 and not stereo:
         planes = pixels.shape[1]
         fresh = repaint(base, pixels.flatten(0, 1), noise.repeat_interleave(planes, dim=0), words, settings,
                         anew=anew.repeat_interleave(planes, dim=0),
@@ -142,11 +145,13 @@ def _remade(base: Base, mel: MelSettings, waveform: Tensor, anew: Tensor, plan: 
         if busy.any():
             seeds = [settings.seed + each.number for each, is_busy in zip(batch, busy, strict=True) if is_busy]
             told = pixels[busy] if reference is None else _coloured(pixels[busy], reference, settings.mix, mel)
-            fresh = repaint(base, told, noise_for(base, mel, seeds), words, settings, anew=masked[busy], seeds=seeds,
-                            report=report)
+            fresh = repaint(base, told, noise_for(base, mel, seeds), words, settings, stereo=mel.stereo,
+                            anew=masked[busy], seeds=seeds, report=report)
             own = sounds[busy] if len(waveform) == 2 else sounds[busy, 0]
+            loudest = own.abs().flatten(1).amax(dim=1)
             decoded = _decoded(fresh, pixels[busy], peak_db[busy], masked[busy], mel, report,
-                               loudest=own.abs().flatten(1).amax(dim=1) if settings.strength == 0 else None,  # known
+                               # known, where nothing changes; else no more than what needs no bending
+                               loudest=loudest if settings.strength == 0 else loudest.clamp_min(KNEE),
                                start=own if settings.keep_phase else None)
             made[busy] = decoded if decoded.dim() == 3 else decoded[:, None]
         yield from zip(batch, made, strict=True)

@@ -20,7 +20,8 @@ HEARD = 30.0  # seconds of an original at most, so that a recording of an hour c
 class Trimming:
     """A sound before it was prepared, and where it was cut.
 
-    original    : (samples,), or (2, samples) in a stereo dataset, at `sample_rate`, as loud as the prepared sound
+    original    : (samples,), or (2, samples) in a stereo dataset, at `sample_rate`, as loud as the prepared sound,
+                  or at full scale where that would be beyond it
     start, end  : the samples that trimming kept
     kept_until  : the first sample that is not in the dataset: `end`, or earlier where the picture was full before
     """
@@ -58,4 +59,5 @@ def of(dataset: Dataset, row: OneShot) -> Trimming:
     sound = audio.to_sides(waveform, stereo=dataset.mel.stereo, channels=settings.channels)
     start, _, end = audio.ends(sound, sample_rate, settings)
     until = min(end, start + round(dataset.mel.duration * sample_rate))
-    return Trimming(sound * 10 ** (row.gain_db / 20), sample_rate, start, end, until)
+    gain = min(10 ** (row.gain_db / 20), 1 / max(float(sound.abs().max()), 1e-6))  # what was cut off may be louder
+    return Trimming(sound * gain, sample_rate, start, end, until)

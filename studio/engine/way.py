@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from studio.engine import audio, denoising, loras, mel as codec
+from studio.engine import audio, denoising, loras, mel as codec, picture
 from studio.engine.latents import latents_from_pixels, noise_for, pixels_from_latents
 from studio.engine.library import settled
 from studio.engine.models import Base, check_fits, load_base
@@ -122,10 +122,10 @@ def _point(base: Base, mel: MelSettings, settings: MorphSettings, prompt: str, s
 def _pictured(path: Path, mel: MelSettings) -> Tensor:
     waveform, sample_rate = audio.read(path)
     mono = audio.resample(audio.to_mono(waveform), sample_rate, mel.sample_rate)
-    pixels, peak_db = codec.encode(audio.fit(mono, mel.samples, mel.sample_rate // 50)[None], mel)
-    if peak_db[0] <= codec.SILENCE_DB:
+    image = picture.of_sound(mono, mel)
+    if image.peak_db <= codec.SILENCE_DB:
         raise StudioError(f"{path}: is silent, so there is nothing to travel from; give another sound")
-    return pixels[0]
+    return image.pixels
 
 
 def _along(points: tuple[Point, ...], place: float) -> Point:
@@ -137,6 +137,6 @@ def _along(points: tuple[Point, ...], place: float) -> Point:
 
 def _travelling(start: tuple[str, ...], end: tuple[str, ...], place: float) -> list[str]:
     """Each LoRA of both ends with its strength at a place; one that is at one end only is absent from the other."""
-    ends = [dict(loras.split(each) for each in side) for side in (start, end)]
+    ends = [loras.strengths(side) for side in (start, end)]
     files = list(dict.fromkeys([*ends[0], *ends[1]]))
     return [f"{file}:{(1 - place) * ends[0].get(file, 0.0) + place * ends[1].get(file, 0.0)}" for file in files]

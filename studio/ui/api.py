@@ -3,7 +3,8 @@
 Sounds go in as uploads and come back as files; all else is plain. What is made is kept among the takes, as on the page.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,18 @@ MADE, CHANGED, TRAVELLED = GenerateSettings(), TransformSettings(), MorphSetting
 def build(studio: Studio) -> None:
     """Make the endpoints /generate, /transform, /morph and /track."""
     for verb in _verbs(studio):
-        gr.api(told(alone(verb)), api_name=verb.__name__, **QUEUE)
+        gr.api(told(_unescaped(alone(verb))), api_name=verb.__name__, **QUEUE)
+
+
+def _unescaped(verb: Callable) -> Callable:
+    """The verb, whose faults programs read as they are: toasts of the page are markup."""
+    @functools.wraps(verb)
+    def plain(*values: Any) -> Any:
+        try:
+            return verb(*values)
+        except StudioError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+    return plain
 
 
 def _verbs(studio: Studio) -> list[Any]:

@@ -69,9 +69,17 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     last = gr.State()
     # one event of both: of two that are on their way at once, the older could be answered last
     gr.on([tab.select, name.change], bench.show, [name, last], [last, sounds, preset, *form.controls], **LATEST)
+
+    def wire_train() -> None:
+        for event in meant:
+            event(bench.to_train, name, studio.learned, **QUICK)
+
+    studio.afterwards.append(wire_train)  # Train's control is not there yet
+    name.input(lambda: note(""), None, said, **QUICK)  # what was said was said of another
     sounds.stale(rows.contents, [name], [sounds], **LATEST)
 
     shown, buttons = [name, preset, said, sounds], [prepare, demo, stop]
+    meant = [name.input]
     for pressed, handler, inputs in (
             (prepare.click(begun, None, [*buttons, said], **QUICK), bench.prepare,
              [name, files, folder, preset, *form.controls]),
@@ -81,6 +89,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
         done = pressed.then(told(handler), inputs, shown, **QUEUED)
         for ended in (done.then, done.failure):  # one follows an end, the other a fault
             ended(over, None, buttons, **QUICK)
+        meant.append(done.success)
     stop.click(bench.stop, None, None, **QUICK)
     give.click(told(bench.export), [name, format], said, **QUEUED)
     recording.change(told(slicing.open), [recording], [said, slicer, drawer], **QUEUED)

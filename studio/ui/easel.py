@@ -8,7 +8,6 @@ import binascii
 import io
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from studio.ui import engine
 from studio.ui.components.mask_brush import Painting
 from studio.ui.components.note import note
 from studio.ui.laboratory import image_uri
+from studio.ui.latest import Latest
 from studio.ui.studio import Studio
 from studio.ui.work import watched
 
@@ -60,16 +60,16 @@ class Easel:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self._sources: OrderedDict[str, Source] = OrderedDict()
+        self._sources: Latest[Source] = Latest(PAGES, self._wipe)
         self._lock = threading.RLock()
 
     def source(self, session: str) -> Source:
         """The page's sound. Raises StudioError where it has none."""
-        with self._lock:
-            if session not in self._sources:
-                raise StudioError("there is no sound to change yet; drop one on the page, or press Transform beside "
-                                  "one that you have made")
-            return self._sources[session]
+        source = self._sources.get(session)
+        if source is None:
+            raise StudioError("there is no sound to change yet; drop one on the page, or press Transform beside "
+                              "one that you have made")
+        return source
 
     # ------------------------------------------------------------------------------------------------- sounds come in
     def upload(self, request: gr.Request, path: str, *look: Any) -> Iterator[list[Any]]:
@@ -116,9 +116,7 @@ class Easel:
             if before:
                 self._wipe(before)
             source = Source(secrets.token_urlsafe(12), path, base, canvas.windows, size)
-            self._sources[session] = source
-            while len(self._sources) > PAGES:
-                self._wipe(self._sources.popitem(last=False)[1])
+            self._sources.keep(session, source)
         heard = self.studio.served(path) if path.suffix.lower() in PLAYED else self.studio.written(
             waveform, sample_rate, path.stem)
         return [Painting(source.token, path.stem, image_uri(canvas.pixels), canvas.columns, canvas.heard,

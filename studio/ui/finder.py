@@ -10,7 +10,6 @@ import dataclasses
 import itertools
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from studio.ui.components.note import note
 from studio.ui.components.pads import Pad, Screen
 from studio.ui.components.pager import Part
 from studio.ui.components.take_rows import Line, Lines
+from studio.ui.latest import Latest
 from studio.ui.reveal import reveal
 from studio.ui.studio import Studio
 from studio.ui.work import watched
@@ -56,7 +56,7 @@ class Place:
     names  : of the takes in view
     picked : names of those that are chosen
     looked : name of the take that is shown close up
-    thrown : WAVs in the trash that `undo` brings back
+    thrown : WAVs in the trash that `undo` brings back, by the presses that put them there
     faults : what the last look at the files could not read
     """
 
@@ -66,7 +66,7 @@ class Place:
     names: Sequence[str] = ()
     picked: Sequence[str] = ()
     looked: str = ""
-    thrown: Sequence[Path] = ()
+    thrown: list[Sequence[Path]] = field(default_factory=list)
     faults: Sequence[str] = ()
 
     def sought(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Finder:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self._places: OrderedDict[str, Place] = OrderedDict()
+        self._places: Latest[Place] = Latest(PAGES)
         self._looks = itertools.count(1)
         self._lock = threading.RLock()
         self._index: Catalogue | None = None
@@ -98,11 +98,7 @@ class Finder:
     def place(self, request: gr.Request) -> Place:
         """The page's place."""
         with self._lock:
-            place = self._places.setdefault(request.session_hash, Place())
-            self._places.move_to_end(request.session_hash)
-            while len(self._places) > PAGES:
-                self._places.popitem(last=False)
-            return place
+            return self._places.get(request.session_hash) or self._places.keep(request.session_hash, Place())
 
     # ------------------------------------------------------------------------------------------------------- finding
     def opened(self, request: gr.Request) -> Iterator[list[Any]]:
@@ -172,7 +168,7 @@ class Finder:
         place.names = [entry.name for entry in found.entries]
         place.picked = [name for name in place.picked if name in place.names]
         pairs = [(entry, self._pad(entry)) for entry in found.entries]
-        grid, count = place.view == "grid", len(place.thrown)
+        grid, count = place.view == "grid", sum(map(len, place.thrown))
         screen = Screen([pad for _, pad in pairs if pad], thrown=count)
         lines = Lines([_line(entry, pad) for entry, pad in pairs], thrown=count)
         part = Part(place.first, len(pairs), found.total)
@@ -254,21 +250,20 @@ class Finder:
         return self.changed(request)
 
     def remove(self, request: gr.Request, event: gr.EventData) -> list[Any]:
-        """Takes go to the trash, from where `undo` brings the last ones back."""
+        """Takes go to the trash, from where `undo` brings them back, press by press."""
         place, going = self.place(request), []
         for name in event.ids if isinstance(event.ids, list) else []:
             with contextlib.suppress(StudioError):  # gone already: so it shall be
                 going.append(self._find(name))
-        before = place.thrown
-        place.thrown = engine.library.throw_away(going, self.studio.workspace.trash)
-        place.thrown = place.thrown or before  # what is pressed twice is thrown away once
+        thrown = engine.library.throw_away(going, self.studio.workspace.trash)
+        place.thrown += [thrown] if thrown else []  # what is pressed twice is thrown away once
         return self.changed(request)
 
     def undo(self, request: gr.Request) -> list[Any]:
         """What was thrown away last is back."""
         place = self.place(request)
         with self._lock:
-            thrown, place.thrown = place.thrown, ()
+            thrown = place.thrown.pop() if place.thrown else ()
         engine.library.bring_back(thrown, self.studio.workspace.takes)
         self.index.refresh()
         return self.shown(place)

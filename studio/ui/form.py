@@ -61,7 +61,7 @@ class Form:
         """Make all controls that are not there yet, under the headings of their groups."""
         fields = [field for name, field in self._fields.items() if name not in self._of_name]
         for group in dict.fromkeys(field.metadata.get("group", "") for field in fields):
-            gr.HTML(group, elem_classes="group", apply_default_css=False)
+            gr.HTML(group, elem_classes="form-heading", apply_default_css=False)
             with gr.Row(equal_height=True, elem_classes="knobs"):
                 self._draw([field for field in fields if field.metadata.get("group", "") == group])
 

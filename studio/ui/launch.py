@@ -14,13 +14,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from studio.errors import StudioError
+from studio.files import reason
 from studio.ui import app
 from studio.ui.guard import Guard
 from studio.ui.theme import CSS, HEAD, theme
 from studio.window import browser
 from studio.workspace import Workspace
 
-FIRST_PORT, PORTS = 7860, 100
+FIRST_PORT, PORTS, LAST_PORT = 7860, 100, 65535
 LOCAL = ("127.0.0.1", "localhost")
 LARGEST_UPLOAD = "200mb"
 ICON = Path(__file__).resolve().parent / "icon.svg"
@@ -60,6 +61,11 @@ def launch(workspace: Workspace, wish: Launch) -> None:
     Raises StudioError for a named port that is taken, and for an `auth` that is no pair.
     """
     port = free_port(wish.host, wish.port)
+    try:
+        workspace.served.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudioError(f"workspace {workspace.root}: could not be made ({reason(error)}); name another folder by "
+                          "--workspace") from error
     drawn = ("guest", secrets.token_urlsafe(9)) if wish.public and not wish.auth else None
     page = app.build(workspace, share=wish.public and not wish.share_all)
     start(page, port=port, host=wish.host, share=wish.share or (wish.share_all and wish.host in LOCAL),
@@ -87,6 +93,8 @@ def start(page: gr.Blocks, *, port: int, host: str = "127.0.0.1", share: bool = 
 
 def free_port(host: str, port: int | None) -> int:
     """The named port, or the first free one. Raises StudioError where it is taken."""
+    if port is not None and not 0 <= port <= LAST_PORT:
+        raise StudioError(f"port {port} is none; give 1 to {LAST_PORT}, or 0 for any that is free")
     wanted = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,)
     for each in wanted:
         with socket.socket() as trial:
@@ -94,6 +102,9 @@ def free_port(host: str, port: int | None) -> int:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just left is free
             try:
                 trial.bind((host, each))
+            except socket.gaierror as error:
+                raise StudioError(f"host {host!r} is not known here; give 127.0.0.1, 0.0.0.0 or an address of this "
+                                  "machine") from error
             except OSError:
                 continue
             return each

@@ -154,6 +154,8 @@ class Making:
         """What came of it."""
         sounds = f"{run.done} new sound{'s' * (run.done != 1)}"
         where = [] if self.studio.guest else [f"In {self.studio.workspace.takes}"]
+        if run.done > MOST_SHOWN and not run.columns:
+            where.append(f"The first {MOST_SHOWN} are on the pads; Library has them all.")
         if not run.whole():
             return note(f"Stopped. {sounds} {'is' if run.done == 1 else 'are'} kept.", where, tone="good")
         return note(f"{sounds}.", where, tone="good")
@@ -173,10 +175,6 @@ class Making:
         stop = self._stops.pop(request.session_hash, None)
         if stop:
             stop.set()
-
-    def lora_choices(self) -> list[tuple[str, str]]:
-        """The LoRAs of the workspace, as a list shows and names them."""
-        return [("none", ""), *[(name, name) for name in self.studio.loras()]]
 
     def chosen(self, slots: Sequence[Any]) -> tuple[str, ...]:
         """FILE:WEIGHT for each slot (a name, a strength) that names a LoRA of the workspace."""

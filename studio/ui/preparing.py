@@ -30,7 +30,6 @@ DEMO_KIT, DEMO_DATASET = "demo kit", "demo_kit"
 NEW_NAME = "my_sounds"
 SLICES = "slices"  # folder of a dataset with the pieces of recordings
 ORIGINALS = "originals"  # and with the sounds that were dropped
-MUCH_LONGER = 3.0  # times what a picture holds: most of such a file is not in it
 MOST_SAID = 12  # lines under a summary
 Gather = Callable[[Report], list[Path]]
 
@@ -64,6 +63,11 @@ class Preparing:
     def names(self) -> dict:
         """The datasets to choose from."""
         return gr.update(choices=self.studio.datasets())
+
+    def to_train(self, name: str | None) -> dict:
+        """For Train: the dataset that was chosen or brought in here is the one that is meant there."""
+        names = self.studio.datasets()
+        return gr.update(choices=names, value=name) if name in names else gr.skip()
 
     def first(self) -> list[Any]:
         """A page was opened: the datasets to choose from, and the one to show if none is named yet."""
@@ -219,9 +223,7 @@ def over() -> list[Any]:
 def _summary(prepared: "Prepared", mel: "MelSettings") -> dict[str, Any]:
     """What became of the sounds, and a word about recordings of which only the beginning went in."""
     lines = [f"left out: {Path(path).name}: {reason}" for path, reason in prepared.refused]
-    long = [row for row in prepared.added if row.duration > MUCH_LONGER * mel.duration]
-    lines += [f"{Path(row.source).name} lasts {row.duration:.1f} s and only its first {mel.duration:.2f} s went in; "
-              "“Slice a recording” makes one-shots of all of it" for row in long]
+    lines += [f"{said}; “Slice a recording” makes one-shots of all of it" for said in prepared.hardly_in(mel)]
     if len(lines) > MOST_SAID:
         lines[MOST_SAID:] = [f"and {len(lines) - MOST_SAID} more"]
     text = f"{len(prepared.added)} sounds added, {len(prepared.unchanged)} were there already"

@@ -64,7 +64,7 @@ class RunView:
             heard = f"{run.name} {len(state.previews)} {state.best_step} {state.status}"
             made = {"note": lambda: said(run, state, guest=self.studio.guest),
                     **{name: lambda name=name: self._curves(state)[name] for name in ("losses", "distances")},
-                    "previews": lambda: self._previews(run, state), **_buttons(run, state)}
+                    "previews": lambda: self._previews(run, state), **_buttons(state)}
             stamps = {name: heard if name in ("distances", "previews") else about for name in made}
         made |= {"timer": gr.Timer(OFTEN if busy else SELDOM), "list": (entries := self._list(run)),
                  "start": gr.update(value="Add to the queue" if busy else "Start training")}
@@ -165,7 +165,7 @@ def _prompts(sets: Sequence[Previews]) -> list[str]:
     return words
 
 
-def _buttons(run: Run, state: RunState) -> dict[str, Any]:
+def _buttons(state: RunState) -> dict[str, Any]:
     return {"stop": gr.update(interactive=state.active and state.status != "stopping",
                               value="Take off the queue" if state.status == "queued" else "Stop and save"),
             "resume": gr.update(visible=state.status in ("stopped", "failed")),

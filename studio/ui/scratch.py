@@ -4,9 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from studio.files import slug
-
-LONGEST_NAME = 60  # letters of a file's name before its seed
+from studio.files import slug_and
 
 
 class Scratch(tempfile.TemporaryDirectory):
@@ -22,4 +20,4 @@ class Scratch(tempfile.TemporaryDirectory):
 def file_name(words: str, settings: Any) -> str:
     """What a file is called: the source or the first prompt, what it becomes, and the seed, which is drawn already."""
     to = getattr(settings, "prompt", "") or getattr(settings, "end", "")
-    return f"{slug(f'{words}_{to}' if to and to != words else words)[:LONGEST_NAME]}_{settings.seed}.wav"
+    return f"{slug_and(f'{words}_{to}' if to and to != words else words, settings.seed)}.wav"

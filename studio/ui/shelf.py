@@ -7,7 +7,6 @@ truth, and what is gone from the folder is gone from the pads at the next look.
 
 import contextlib
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from studio.errors import StudioError
 from studio.ui import engine, takes
 from studio.ui.components.detail import Shown
 from studio.ui.components.pads import Screen, Slot
+from studio.ui.latest import Latest
 from studio.ui.reveal import reveal
 from studio.ui.studio import Studio
 
@@ -48,7 +48,7 @@ class Place:
     slots  : places where sounds are being made, after the fresh ones
     own    : names of all takes that this page has made, which is what a guest may ask for
     looked : the name of the take that is shown close up
-    thrown : what was thrown away last
+    thrown : what was thrown away in this run, by the presses that did it, the last one last
     """
 
     names: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Place:
     slots: Sequence[Slot] = ()
     own: set[str] = field(default_factory=set)
     looked: str = ""
-    thrown: list[Thrown] = field(default_factory=list)
+    thrown: list[list[Thrown]] = field(default_factory=list)
 
 
 class Shelf:
@@ -65,34 +65,33 @@ class Shelf:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self._places: OrderedDict[str, Place] = OrderedDict()
+        self._places: Latest[Place] = Latest(PAGES)
         self._lock = threading.RLock()
 
     def place(self, session: str) -> Place:
         """The page's place; a new one shows the newest takes, or to a guest nothing."""
         with self._lock:
-            if session not in self._places:
+            place = self._places.get(session)
+            if place is None:
                 newest = [] if self.studio.guest else engine.library.takes(self.studio.workspace.takes)[:SHOWN]
-                self._places[session] = Place([take.path.name for take in newest])
-                while len(self._places) > PAGES:
-                    self._places.popitem(last=False)
-            self._places.move_to_end(session)
-            return self._places[session]
+                place = self._places.keep(session, Place([take.path.name for take in newest]))
+            return place
 
     # ------------------------------------------------------------------------------------------------ what is shown
     def screen(self, place: Place) -> Screen:
         """The pads as the folder is now."""
-        fresh = place.names[: place.fresh] if place.columns else place.names[: place.fresh][-MOST_SHOWN:]
-        names = [*fresh, *place.slots, *place.names[place.fresh :]]
+        own = place.fresh + len(place.slots)
+        if not place.columns:
+            own = min(own, MOST_SHOWN)  # the first of a long run: a pad stays the sound that it is
+        names = [*[*place.names[: place.fresh], *place.slots][:own], *place.names[place.fresh :]]
         pads = []
-        own = len(fresh) + len(place.slots)
         for each in names[: own if place.columns else max(SHOWN, own)]:
             if isinstance(each, Slot):
                 pads.append(each)
                 continue
             with contextlib.suppress(StudioError):  # gone, moved or damaged behind our back
                 pads.append(takes.pad(self.studio, self._find(each)))
-        return Screen(pads, thrown=len(place.thrown), columns=place.columns)
+        return Screen(pads, thrown=sum(map(len, place.thrown)), columns=place.columns)
 
     def closeup(self, place: Place) -> Shown | None:
         """The take that is looked at, while it is there."""
@@ -145,7 +144,7 @@ class Shelf:
         return self._changed(request, new)
 
     def remove(self, request: gr.Request, event: gr.EventData) -> list[Any]:
-        """Takes go to the trash, from where `undo` brings the last ones back."""
+        """Takes go to the trash, from where `undo` brings them back, press by press."""
         place = self.place(request.session_hash)
         wanted = event.ids if isinstance(event.ids, list) else []
         with self._lock:
@@ -155,7 +154,7 @@ class Shelf:
                 with contextlib.suppress(StudioError):  # gone already: so it shall be
                     paths = engine.library.throw_away([self._find(name)], self.studio.workspace.trash)
                     thrown += [Thrown(at, at < place.fresh, path) for path in paths]
-            place.thrown = thrown or place.thrown  # what is pressed twice is thrown away once
+            place.thrown += [thrown] if thrown else []  # what is pressed twice is thrown away once
             place.fresh -= sum(at < place.fresh for at, _ in going)
             place.names[:] = [name for name in place.names if name not in wanted]
             place.looked = "" if place.looked in wanted else place.looked
@@ -165,7 +164,7 @@ class Shelf:
         """What was thrown away last is back, on its pads as well."""
         place = self.place(request.session_hash)
         with self._lock:
-            thrown, place.thrown, lost = place.thrown, [], 0
+            thrown, lost = place.thrown.pop() if place.thrown else [], 0
             for at, fresh, path in thrown:
                 back = engine.library.bring_back([path], self.studio.workspace.takes)
                 place.names[at - lost : at - lost] = [take.path.name for take in back]

@@ -1,9 +1,7 @@
 """A long recording on the page: where its sounds begin, each piece to be heard, the wanted ones into the dataset."""
 
 import base64
-import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from studio.errors import StudioError
 from studio.progress import Report
 from studio.ui import engine
 from studio.ui.components.note import note
+from studio.ui.latest import Latest
 from studio.ui.studio import Studio
 from studio.ui.work import watched
 
@@ -45,8 +44,7 @@ class Slicing:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self._by_token: OrderedDict[str, Recording] = OrderedDict()
-        self._lock = threading.Lock()
+        self._recordings: Latest[Recording] = Latest(KEPT)
 
     # ------------------------------------------------------------------------------------------------ to look at it
     def open(self, path: str | None) -> Iterator[list[Any]]:
@@ -65,7 +63,7 @@ class Slicing:
             if said:
                 yield [said, gr.skip(), gr.skip()]
                 continue
-            token = self._keep(recording)
+            token = self._recordings.add(recording)
             found = self._found(recording, SENSITIVITY, GAP_MS)
             yield [note(""), {
                 "token": token, "name": recording.name, "duration": recording.mono.shape[-1] / recording.sample_rate,
@@ -87,7 +85,7 @@ class Slicing:
             wanted = _pieces([[asked["start"], asked["end"]]], recording)[0]
         except StudioError as error:
             return {"error": str(error)}
-        cut = engine.onsets.cut_out(recording.waveform, wanted)
+        cut = engine.onsets.cut_out(recording.waveform, recording.sample_rate, wanted)
         return {"wav": base64.b64encode(engine.audio.wav_bytes(cut, recording.sample_rate)).decode("ascii")}
 
     # ---------------------------------------------------------------------------------------------------- to cut it
@@ -107,20 +105,11 @@ class Slicing:
         return [[piece.start / rate, piece.end / rate]
                 for piece in engine.onsets.pieces(recording.mono, rate, begun)][:MOST_PIECES]
 
-    def _keep(self, recording: Recording) -> str:
-        token = secrets.token_urlsafe(12)
-        with self._lock:
-            self._by_token[token] = recording
-            while len(self._by_token) > KEPT:
-                self._by_token.popitem(last=False)
-        return token
-
     def _at(self, token: Any) -> Recording:
-        with self._lock:
-            if token not in self._by_token:
-                raise StudioError("this recording is no longer held; drop it again")
-            self._by_token.move_to_end(token)
-            return self._by_token[token]
+        recording = self._recordings.get(token)
+        if recording is None:
+            raise StudioError("this recording is no longer held; drop it again")
+        return recording
 
 
 def _pieces(seconds: Sequence[Sequence[float]], recording: Recording) -> "list[Piece]":

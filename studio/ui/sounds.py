@@ -1,8 +1,6 @@
 """The sounds that the page is working on, decoded once and known by a token, so that a page never names a file."""
 
-import secrets
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING
 from studio.errors import StudioError
 from studio.settings import PrepareSettings
 from studio.ui import engine
+from studio.ui.latest import Latest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,22 +31,22 @@ class Sounds:
     """The last few sounds, for all pages of this studio; the oldest is forgotten."""
 
     def __init__(self) -> None:
-        self._by_token: OrderedDict[str, Sound] = OrderedDict()
+        self._sounds: Latest[Sound] = Latest(KEPT)
         self._lock = threading.Lock()  # the preview asks from several threads
 
     def read(self, path: Path) -> str:
         """Decode a sound file as preparing does (trimmed, normalised); returns its token."""
         waveform, sample_rate = engine.audio.read(path)
-        mono, sides = engine.audio.to_mono(waveform), _sides(waveform)
+        mono, sides = engine.audio.to_mono(waveform), engine.audio.to_sides(waveform, stereo=True)
         prepared = [engine.audio.normalise(engine.audio.trim(each, sample_rate, PrepareSettings()))[0]
                     for each in (mono, sides)]
-        return self._add(Sound(Path(path).stem, sample_rate, *prepared))
+        return self._sounds.add(Sound(Path(path).stem, sample_rate, *prepared))
 
     def keep(self, waveform: "Tensor", sample_rate: int, name: str) -> str:
         """Keep a waveform (samples,) or (2, samples) as it is and return its token."""
-        stereo = waveform.dim() == 2
-        return self._add(Sound(name, sample_rate, mono=engine.audio.to_mono(waveform) if stereo else waveform,
-                               sides=waveform if stereo else _sides(waveform[None])))
+        channels = waveform if waveform.dim() == 2 else waveform[None]
+        return self._sounds.add(Sound(name, sample_rate, engine.audio.to_mono(channels),
+                                      engine.audio.to_sides(channels, stereo=True)))
 
     def name(self, token: str) -> str:
         """The name of a kept sound."""
@@ -66,22 +65,8 @@ class Sounds:
                 sound.resampled = {wanted: resampled}  # a slider passes many rates
             return sound.resampled[wanted]
 
-    def _add(self, sound: Sound) -> str:
-        token = secrets.token_urlsafe(12)
-        with self._lock:
-            self._by_token[token] = sound
-            while len(self._by_token) > KEPT:
-                self._by_token.popitem(last=False)
-        return token
-
     def _sound(self, token: str) -> Sound:
-        with self._lock:
-            if token not in self._by_token:
-                raise StudioError("this sound is no longer held; choose it again")
-            self._by_token.move_to_end(token)
-            return self._by_token[token]
-
-
-def _sides(waveform: "Tensor") -> "Tensor":
-    """(channels, samples) as (2, samples): the first two channels, or one on both sides."""
-    return waveform[:2] if len(waveform) > 1 else waveform.expand(2, -1)
+        sound = self._sounds.get(token)
+        if sound is None:
+            raise StudioError("this sound is no longer held; choose it again")
+        return sound

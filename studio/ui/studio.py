@@ -1,5 +1,6 @@
 """What every tab is given: the workspace, the page it stands on, and what the tabs share."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ class Studio:
     guest : the page is open to others: no path, no training, nothing of the user's but what the tab makes
     timer : ticks while the page is open; every three seconds, or every second while a training runs
     chosen : the controls that hold generation's base model and first LoRA, once the tab has made them
+    learned : the control that names the dataset that Train learns from, once the tab has made it
     link  : what is to be said of a public link to this page
     generate_form : how another tab fills Generate's controls: them all, and what says for each of them, by a take's
                     recipe, what to put there; set once that tab is made
@@ -45,6 +47,7 @@ class Studio:
     timer: gr.Timer
     guest: bool = False
     chosen: list[gr.components.Component] = field(default_factory=list)
+    learned: list[gr.components.Component] = field(default_factory=list)
     link: str = ""
     generate_form: tuple[list[gr.components.Component], Callable[[Mapping[str, Any]], list[Any]]] | None = None
     preset_lists: list[gr.Dropdown] = field(default_factory=list)
@@ -75,8 +78,15 @@ class Studio:
 
     def loras(self) -> list[str]:
         """Names of the LoRA files in the workspace, newest first."""
-        paths = self.workspace.loras.glob("*.safetensors")
-        return [path.stem for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)]
+        found = []
+        for path in self.workspace.loras.glob("[!.]*.safetensors"):  # what is hidden is not whole yet
+            with contextlib.suppress(FileNotFoundError):  # gone since the folder was read
+                found.append((path.stat().st_mtime, path.stem))
+        return [name for _, name in sorted(found, reverse=True)]
+
+    def lora_choices(self) -> list[tuple[str, str]]:
+        """The LoRAs of the workspace, as a list shows and names them."""
+        return [("none", ""), *[(name, name) for name in self.loras()]]
 
     def served(self, path: Path) -> str:
         """A copy of a file in the page's own cache, from where alone the page serves files."""

@@ -99,7 +99,7 @@ def thumbnail(path: Path, stamp: int) -> str:
 
 def _recipe(take: "Take", duration: float) -> list[tuple[str, str]]:
     """How it was made, to read; a hand-written recipe may hold anything, so nothing is taken for granted."""
-    settings, mel = (part if isinstance(part, dict) else {} for part in map(take.recipe.get, ("settings", "mel")))
+    settings, mel = take.part("settings"), take.part("mel")
     rows = [("prompt", take.prompt)] if take.prompt != take.title else []  # which stands above
     rows += [(name.replace("_", " "), settings[name]) for name in TERMS if settings.get(name) not in (None, "")]
     rows += [("LoRA", f"{name} × {weight:g}") for name, weight in _loras(take)]
@@ -115,6 +115,5 @@ def _recipe(take: "Take", duration: float) -> list[tuple[str, str]]:
 
 def _loras(take: "Take") -> list[tuple[str, float]]:
     """Names and strengths."""
-    settings = take.recipe.get("settings")
-    named = settings.get("lora") if isinstance(settings, dict) else ()
+    named = take.part("settings").get("lora")
     return [(path.stem, weight) for path, weight in map(engine.loras.split, map(str, named or ()))]

@@ -21,7 +21,7 @@ CSS = """
 .knobs .head { display: block; position: relative; }
 .knobs .head [data-testid="block-info"] { display: block; min-height: 22px; padding-right: 76px; }
 .knobs .head .tab-like-container { position: absolute; top: -3px; right: 0; }
-.group { margin: 10px 2px 0; font-size: 12.5px; font-weight: 600; color: var(--body-text-color-subdued); }
+.form-heading { margin: 10px 2px 0; font-size: 12.5px; font-weight: 600; color: var(--body-text-color-subdued); }
 .segments .wrap { display: flex; flex-wrap: nowrap; gap: 0; border-radius: var(--radius-md); overflow: hidden;
   background: var(--input-background-fill); }
 .segments .wrap label { flex: 1 1 0; justify-content: center; padding: 8px 4px; border: 0; border-radius: 0;
@@ -42,6 +42,10 @@ CSS = """
 #transform-detail .spectrum { height: clamp(90px, 100vh - 800px, 280px); }
 .pixels img { image-rendering: pixelated; object-fit: fill; width: 100%; height: 100%; }
 .gradio-container [data-testid="block-info"] { font-size: 12.5px; }
+.gradio-container :is(input, textarea)::placeholder { color: var(--body-text-color-subdued) !important; opacity: 0.75; }
+.gradio-container [role="listbox"] { padding-right: 26px; text-overflow: ellipsis; }
+.gradio-container input[type="range"]:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 3px; }
+.gradio-container:not(.dark *) [role="tab"][aria-selected="true"] { color: #a34708; }
 @media (max-width: 560px) {
   .gradio-container .main { padding: 6px 10px 12px !important; }
   .gradio-container [role="tablist"] button { padding-inline: 8px; }
@@ -61,14 +65,16 @@ function studioTheme(chosen) {
   document.documentElement.style.background = light ? '#f4f4f2' : '#101216';
   document.documentElement.style.colorScheme = light ? 'light' : 'dark';
 }
-document.addEventListener('DOMContentLoaded', () => {
+function studioBegins() {
   studioTheme();
   // Gradio sets the class by the system's wish once it has started; the user's word comes after that
-  new MutationObserver((changes, observer) => {
+  new MutationObserver(() => {
     const light = localStorage.getItem('studio-theme') === 'light';
     if (document.body.classList.contains('dark') === light) studioTheme();
   }).observe(document.body, {attributes: true, attributeFilter: ['class']});
-});
+}
+// Gradio may bring this in when the document has long been there
+if (document.body) studioBegins(); else document.addEventListener('DOMContentLoaded', studioBegins);
 </script>
 """ + f"<script>{Path(__file__).with_name('answers.js').read_text(encoding='utf-8')}</script>"
 
@@ -86,7 +92,7 @@ LIGHT = dict(
     block_background_fill="#ffffff", block_border_color="#dcdad5", border_color_primary="#d5d3cd",
     body_text_color="#1d2024", body_text_color_subdued="#5d6470", color_accent_soft="#fbe6d6",
     input_background_fill="#f6f5f3", block_label_background_fill="#ecebe8", block_info_text_color="#666d78",
-    button_primary_background_fill="#d2641a", button_primary_background_fill_hover="#bd5813",
+    button_primary_background_fill="#b9540f", button_primary_background_fill_hover="#a34708",
     button_primary_text_color="#ffffff", button_secondary_background_fill="#e6e4e0",
     button_secondary_background_fill_hover="#dad7d1", slider_color="#d2641a",
     checkbox_background_color_selected="#d2641a")

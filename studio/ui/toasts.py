@@ -4,6 +4,7 @@ import functools
 import html
 import inspect
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import gradio as gr
 
 from studio.errors import StudioError, ran_out_of_memory, told_of_memory
+
+# Where Gradio keeps an upload: a folder called by its sum. What the user gave has the name after that.
+UPLOADED = re.compile(r"^.*[\\/][0-9a-f]{64}[\\/]")
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ def _faults_as_toasts() -> Iterator[None]:
     try:
         yield
     except StudioError as error:
-        raise toast(str(error)) from error
+        raise toast(UPLOADED.sub("", str(error))) from error
     except gr.Error:
         raise
     except Exception as error:

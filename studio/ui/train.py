@@ -44,6 +44,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
             shown = _run_shown(view)
     said, losses, distances, previews, stop, resume, use, best = shown
     parts = [seen, said, losses, distances, previews, studio.timer, others, start, stop, resume, use, best]
+    studio.learned.append(dataset)
     desk = Desk(studio, form, view)
     _wire_looks(studio, view, opened, seen, parts)
     _wire_wish(studio, tab, desk, [dataset, name, role, turned, preset], expectation, form)

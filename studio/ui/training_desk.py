@@ -111,12 +111,14 @@ class Desk:
         if not dataset:
             raise StudioError("no dataset is chosen; prepare sounds in the tab Dataset first")
         settings, places = self.form.read(values), self.studio.workspace
+        folder = self.studio.dataset_folder(dataset)
+        engine.dataset.used(engine.dataset.look(folder), settings.roles)  # or it says at once why it cannot work
 
         def lora_of(run: Path) -> Path:
             return places.loras / f"{run.name}.safetensors"
 
-        folder = unused(places.runs / slug(name.strip() or dataset), lambda run: run.exists() or lora_of(run).exists())
-        run = jobs.start_training(self.studio.dataset_folder(dataset), settings, folder, out=lora_of(folder))
+        new = unused(places.runs / slug(name.strip() or dataset), lambda run: run.exists() or lora_of(run).exists())
+        run = jobs.start_training(folder, settings, new, out=lora_of(new))
         return self._show("" if run.alive() else gr.skip())
 
     def open(self, event: gr.EventData) -> list[Any]:
@@ -162,8 +164,7 @@ class Desk:
 
     def _used(self, run: Run, *, best: bool) -> list[Any]:
         path = jobs.lora_of(run, self.studio.workspace.loras, best=best)
-        choices = [("none", ""), *[(name, name) for name in self.studio.loras()]]
-        return [run.settings().base, gr.update(choices=choices, value=path.stem)]
+        return [run.settings().base, gr.update(choices=self.studio.lora_choices(), value=path.stem)]
 
     def _show(self, name: Any) -> list[Any]:
         opened = name if isinstance(name, str) else ""

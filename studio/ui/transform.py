@@ -112,7 +112,7 @@ def _knobs(shared: Form, change: Form, way: Form, travel: Form, track: Form) -> 
                      for side, which in (("left", "first"), ("right", "last"))]
         with gr.Accordion("Between two sounds", open=False):
             with gr.Row():
-                ends = [gr.File(label=f"{which} sound", file_types=SUFFIXES, height=92,
+                ends = [gr.File(label=f"{which} sound", file_types=SUFFIXES, height=140,
                                 elem_id=f"travel-{which.lower()}") for which in ("First", "Last")]
             travel.place("strength")
     with gr.Row(equal_height=True, elem_classes=["knobs", "of-track"]):
@@ -125,7 +125,7 @@ def _knobs(shared: Form, change: Form, way: Form, travel: Form, track: Form) -> 
             shared.place(name)
         shared.place("base", elem_classes="narrow")
     with gr.Column(elem_classes="of-change"), gr.Accordion("Another sound's colour, one instrument", open=False):
-        reference = gr.File(label="A sound whose colour it takes on", file_types=SUFFIXES, height=92,
+        reference = gr.File(label="A sound whose colour it takes on", file_types=SUFFIXES, height=140,
                             elem_id="change-reference")
         with gr.Row(equal_height=True, elem_classes="knobs"):
             for name in ("mix", "stem", "stem_db"):

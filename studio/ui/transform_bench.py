@@ -108,7 +108,7 @@ class TransformBench(Making):
 
     def loras(self) -> dict:
         """The LoRAs to choose from."""
-        return gr.update(choices=self.lora_choices())
+        return gr.update(choices=self.studio.lora_choices())
 
     # ------------------------------------------------------------------------------------------------ making sounds
     def make(self, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
@@ -238,7 +238,7 @@ class TransformBench(Making):
         name, weight = fits[0] if fits else ("", 1.0)
         at_end = map(engine.loras.split, getattr(settings, "lora_end", ()))
         ends = [strength for path, strength in at_end if path.stem == name]
-        found = dict(mode=mode, lora=gr.update(choices=self.lora_choices(), value=name), weight=weight,
+        found = dict(mode=mode, lora=gr.update(choices=self.studio.lora_choices(), value=name), weight=weight,
                      weight_end=ends[0] if ends else weight)
         if mode != CHANGE:
             left, right = settings.below or ("", "")

@@ -35,7 +35,7 @@ class Workbench(Making):
 
     def loras(self) -> list[dict]:
         """The LoRAs to choose from."""
-        return [gr.update(choices=self.lora_choices())] * LORA_SLOTS
+        return [gr.update(choices=self.studio.lora_choices())] * LORA_SLOTS
 
     def preset(self, name: str | None) -> list[Any]:
         """A preset was chosen; what is to be made stays."""
@@ -88,7 +88,7 @@ class Workbench(Making):
             fits = path.stem in known and len(chosen) < LORA_SLOTS
             (chosen if fits else missing).append((path.stem, weight))
         chosen += [("", 1.0)] * (LORA_SLOTS - len(chosen))
-        slots = [(gr.update(choices=self.lora_choices(), value=name), weight) for name, weight in chosen]
+        slots = [(gr.update(choices=self.studio.lora_choices(), value=name), weight) for name, weight in chosen]
         return [value for slot in slots for value in slot], [name for name, _ in missing]
 
     def reuse(self, request: gr.Request, event: gr.EventData) -> list[Any]:

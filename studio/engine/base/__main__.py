@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transformers.utils import logging
 
-from studio.engine import dataset
+from studio.engine import dataset, devices
 from studio.engine.base import judge, recipe
 from studio.engine.base.plan import STAGES, Plan
 from studio.errors import Cancelled, StudioError
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
         elif verb == "snapshot":
             recipe.snapshot(options.out, options.work, _kept_plan(options.work))
         else:
-            plan = dataclasses.replace(_kept_plan(options.work), device=options.device)
+            plan = dataclasses.replace(_kept_plan(options.work), device=str(devices.choose(options.device)))
             found = judge.judge(options.base, options.work, plan, options.count, report=lines(2))
             write_json(options.work / "judge.json", found)
     except StudioError as error:
@@ -66,7 +66,7 @@ def _parser(verb: str) -> argparse.ArgumentParser:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    values = {name: getattr(options, name) for name in FLAGS}
+    values = {name: getattr(options, name) for name in FLAGS} | {"device": str(devices.choose(options.device))}
     if options.dataset is None:
         return Plan(**values)
     return Plan.of_library(options.dataset, dataset.load(options.dataset).mel, **values)

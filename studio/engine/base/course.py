@@ -35,6 +35,18 @@ class Budget:
     hold: float = 0.0
 
 
+def _enough(device: str, precision: str) -> str:
+    """The number format that a course takes: float32 where only fp16 would be safe otherwise.
+
+    Nothing here scales the loss, without which nearly half of the UNet's gradients are 0 in fp16. Raises StudioError
+    where fp16 itself is asked for.
+    """
+    if precision == "fp16":
+        raise StudioError("mixed_precision is 'fp16', in which a base's small gradients vanish; "
+                          "choose auto, bf16 or no")
+    return "no" if devices.dtype_for(devices.choose(device), precision) == torch.float16 else precision
+
+
 class Course:
     """Trains `models` with AdamW and an exponential moving average, and can be killed at any time.
 
@@ -49,7 +61,7 @@ class Course:
     def __init__(self, stage: str, models: nn.ModuleDict, budget: Budget, fixed: dict[str, Any], *, seed: int,
                  device: str, precision: str = "auto") -> None:
         self.stage, self.budget, self.fixed, self.seed = stage, budget, fixed, seed
-        self.accelerator = devices.accelerator(device, precision)
+        self.accelerator = devices.accelerator(device, _enough(device, precision))
         self.device = self.accelerator.device
         self.models = models.to(self.device)
         self.weights = list(self.models.parameters())
@@ -87,6 +99,7 @@ class Course:
     def _learn(self, loss_of: Callable[["Course"], Tensor]) -> float:
         place = self.step * self.accelerator.num_processes + self.accelerator.process_index
         self.dice.manual_seed(self.seed * 1_000_003 + place)
+        torch.manual_seed(self.seed * 1_000_003 + place)  # for models with dropout
         self.words.seed(f"{self.seed}/{place}")
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.engine import dataset, mel, picture, synth
+from studio.engine import dataset, devices, mel, picture, synth
 from studio.engine.base.plan import LIBRARY_ROLE, Plan
 from studio.engine.synth import Caption
 from studio.errors import StudioError
@@ -97,7 +97,8 @@ def _make_role(pictures: Path, texts: Path, part: str, role: str, count: int, pl
     for start in range(0, count, BATCH):
         seed = zlib.crc32(f"{plan.seed}/{part}/{role}/{start}".encode()) & 0x7FFFFFFF
         batch = synth.synthesise(role, min(BATCH, count - start), seed, sample_rate=plan.mel.sample_rate,
-                                 duration=plan.mel.duration, device=plan.device)
+                                 duration=plan.mel.duration,
+                                 device=devices.for_audio(torch.device(plan.device)).type)
         pixels.append(mel.encode(batch.waveforms, plan.mel)[0].cpu().numpy())
         captions += [dataclasses.asdict(caption) for caption in batch.captions]
     write_whole(pictures, lambda beside: np.save(beside, np.concatenate(pixels)))

@@ -53,6 +53,7 @@ def pixels_of(folder: Path, shot: OneShot, mel: MelSettings, variant: Variant) -
 def quieter(pixels: Tensor, mel: MelSettings, gain_db: float) -> Tensor:
     """A picture as it would be `gain_db` below its own peak: float 0…255, what falls out of the range is silent."""
     levels = 255 - pixels.float() if mel.inverted else pixels.float()
+    gain_db *= mel.power / 2  # of a band, whose level is that of the waveform only where it holds power
     if mel.intensity == "decibels":
         levels = (levels - 255 * gain_db / mel.range_db).clamp_min(0)
     else:

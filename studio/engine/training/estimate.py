@@ -26,13 +26,11 @@ class Stopwatch:
         self.settings, self.start, self.total, self.device = settings, start, total, device
         self.steps = max(1, min(LEFT_OUT + MEASURED, total - start))
         self.checks_seconds, self._since = 0.0, time.perf_counter()
-        self._checked = 0
 
     def checked(self, seconds: float) -> None:
         """A check took so long; not part of a step."""
         self.checks_seconds = max(self.checks_seconds, seconds)
         self._since += seconds
-        self._checked += 1
 
     def stepped(self, step: int) -> Progress | None:
         """The estimate, after the step that completes the measurement."""

@@ -2,7 +2,9 @@
 while it trains is what the file will give."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from studio.engine.models import Base
 from studio.engine.painting import paint
 from studio.engine.training.material import Material
 from studio.engine.training.run_files import put_in_place
+from studio.engine.wording import role_of
 from studio.progress import Report, silent
 from studio.settings import GUIDANCE_WITH_LORA, GenerateSettings, MelSettings, TrainSettings
 
@@ -39,13 +42,25 @@ class Heard:
         return self.nearest_db < duplicates.NEAR_DB
 
 
+def _of_each_role(tags: Mapping[str, int]) -> list[str]:
+    """Captions, first one of each role, then a second one …, so that a few of them show a whole kit.
+
+    tags : captions with how many sounds have them, as `Kit.tags` gives them; roles with more sounds come first
+    """
+    by_role: dict[str, list[str]] = {}
+    for caption in tags:
+        by_role.setdefault(role_of(caption), []).append(caption)
+    roles = sorted(by_role.values(), key=lambda captions: -sum(tags[each] for each in captions))
+    return [caption for turn in zip_longest(*roles) for caption in turn if caption is not None]
+
+
 class Previews:
     """Makes previews into run/previews/step-N/NN.wav, .png and .json."""
 
     def __init__(self, base: Base, material: Material, settings: TrainSettings, folder: Path) -> None:
         self.base, self.material, self.folder = base, material, folder
         lines = [" ".join(line.split()) for line in settings.preview_prompts.splitlines() if line.strip()]
-        prompts = lines or list(material.kit.tags())[: settings.preview_count]
+        prompts = lines or _of_each_role(material.kit.tags())[: settings.preview_count]
         count = max(settings.preview_count, len(lines))
         self.prompts = [prompts[place % len(prompts)] for place in range(count)]
         self.seeds = [settings.seed + place // len(prompts) for place in range(count)]

@@ -18,6 +18,7 @@ async function fetched(number, url, run) {
   if (!track || track.run !== run) return;
   buffers[number] = buffer;
   made = buffers.reduce((sum, each) => sum + (each ? each.duration : 0), 0);
+  cut();
   mark();
   draw();
   if (playing) schedule();
@@ -75,7 +76,7 @@ function silence() {
 
 function follow() {
   if (!playing) { head.hidden = true; return; }
-  if (audio.currentTime >= next && track.over && scheduled >= count) { silence(); offset = 0; scheduled = 0; return; }
+  if (audio.currentTime >= next && track.over && scheduled >= count) { silence(); offset = 0; scheduled = 0; head.hidden = true; return; }
   const at = Math.max(0, Math.min(audio.currentTime, next) - since);
   head.hidden = false;
   head.style.left = `${100 * at / track.duration}%`;
@@ -141,10 +142,12 @@ function take() {
     fetched(number, piece.url, value.run).catch(error => console.warn('a piece could not be fetched', error));
   });
   if (value.stopped) leave();
-  if (value.over && made) track = {...value, duration: value.stopped ? made : value.duration};
+  cut();
   mark();
   draw();
 }
+// A track that was stopped is as long as what was made of it, whose last pieces may still be on their way.
+function cut() { if (track.stopped && made) track = {...track, duration: made}; }
 new ResizeObserver(draw).observe(strip);
 take();
 watch('value', take);

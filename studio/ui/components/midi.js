@@ -3,7 +3,7 @@ const midi = document.oneShotMidi = document.oneShotMidi || makeMidi();
 
 function makeMidi() {
   const news = new EventTarget();
-  const state = {possible: Boolean(navigator.requestMIDIAccess), on: false, said: ''};
+  const state = {possible: Boolean(navigator.requestMIDIAccess), on: false, said: '', lacks: ''};
 
   async function open() {
     if (state.on) return;  // another access would hear every note a second time
@@ -12,14 +12,16 @@ function makeMidi() {
       access.onstatechange = () => listen(access);
       listen(access);
     } catch (error) {
-      tell(false, 'MIDI was not allowed; let this page use it in the browser’s settings');
+      const refused = 'MIDI was not allowed; let this page use it in the browser’s settings';
+      tell(false, refused, refused);
     }
   }
 
   function listen(access) {
     const inputs = [...access.inputs.values()];
     for (const input of inputs) input.onmidimessage = heard;
-    tell(true, inputs.length ? inputs.map(input => input.name).join(', ') : 'no controller found; plug one in');
+    const lacks = inputs.length ? '' : 'no controller found; plug one in';
+    tell(true, lacks || inputs.map(input => input.name).join(', '), lacks);
   }
 
   function heard(event) {
@@ -28,8 +30,8 @@ function makeMidi() {
     news.dispatchEvent(Object.assign(new Event('note'), {note, velocity: velocity / 127, at: event.timeStamp}));
   }
 
-  function tell(on, said) {
-    Object.assign(state, {on, said});
+  function tell(on, said, lacks) {
+    Object.assign(state, {on, said, lacks});
     news.dispatchEvent(new Event('changed'));
   }
 

@@ -46,7 +46,7 @@ function markTools() {
     : 'as loud as they are; click to match them';
   acts.hidden = !chosen.size;
   undo.hidden = !thrown;
-  setText(said, chosen.size > 1 ? `${chosen.size} chosen` : thrown ? `${thrown} in the trash` : '');
+  setText(said, chosen.size > 1 ? `${chosen.size} chosen` : thrown ? `${thrown} in the trash` : midi.state.lacks);
   for (const each of [back, next, pages]) each.hidden = count <= per();
   back.disabled = !first;
   next.disabled = first + per() >= count;
