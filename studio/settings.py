@@ -66,7 +66,7 @@ class TrainSettings:
 
     base: str = knob("embedded", "The base model: embedded, a folder, or a hub id such as "
                      "stable-diffusion-v1-5/stable-diffusion-v1-5.", group="Network")
-    steps: int = knob(300, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10,
+    steps: int = knob(250, "How long: training steps of one batch each.", low=1, high=1_000_000, step=10,
                       group="Batches")
     epochs: int = knob(0, "How long, counted in times that every sound is shown; 0 goes by steps.", low=0,
                        high=100_000, step=1, advanced=True, group="Batches")
