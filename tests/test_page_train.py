@@ -176,22 +176,22 @@ def test_the_dial_and_the_roles_move_the_controls_and_say_what_it_takes(page, se
     page.get_by_role("option", name=small_dataset, exact=True).click()
     steps = "document.querySelector('#train-steps input').value"
     page.locator("#train-dial label", has_text="very close").click()
-    page.wait_for_function("document.querySelector('#train-expected').innerText.startsWith('1000 steps')")
+    page.wait_for_function("document.querySelector('#train-expected').innerText.startsWith('830 steps')")
     fold_out(page)  # what is folded away has followed
-    page.wait_for_function(f"{steps} === '1000'")
+    page.wait_for_function(f"{steps} === '830'")
     write(page, "train-base", served.base)
     page.locator("#train-role label", has_text="snare").click()
     page.wait_for_function("document.querySelector('#train-roles textarea').value === 'snare\\nclap\\nrim'")
     expected = "document.querySelector('#train-expected').innerText"
-    page.wait_for_function(f"{expected}.startsWith('1000 steps · each of 1 sound ')")
+    page.wait_for_function(f"{expected}.startsWith('830 steps · each of 1 sound ')")
     write(page, "train-roles", "clap")
     page.wait_for_function(f"{expected}.includes('no caption names clap, they name hat, kick, snare')")
     page.wait_for_function("!document.querySelector('#train-role input:checked')")
     page.locator("#train-role label", has_text="any").click()
     page.wait_for_function("document.querySelector('#train-roles textarea').value === ''")
-    page.wait_for_function(f"{expected}.startsWith('1000 steps · each of 3 sounds ')")
+    page.wait_for_function(f"{expected}.startsWith('830 steps · each of 3 sounds ')")
     page.locator("#train-dial label", has_text="a hint").click()
-    page.wait_for_function(f"{steps} === '100'")
+    page.wait_for_function(f"{steps} === '80'")
     assert page.input_value("#train-base textarea, #train-base input") == str(served.base)  # the user's own stays
 
 

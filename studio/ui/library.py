@@ -84,7 +84,7 @@ def _search() -> list[gr.components.Component]:
                            elem_id="library-time")
         order = gr.Dropdown(label="Order", choices=list(ORDERS), value=ORDERS[0], interactive=True, min_width=110,
                             scale=2, elem_id="library-order")
-        starred = gr.Checkbox(label="Starred", interactive=True, min_width=120, scale=1, elem_id="library-starred")
+        starred = gr.Checkbox(label="Starred", interactive=True, min_width=150, scale=1, elem_id="library-starred")
         view = gr.Radio(label="View", choices=[("Grid", "grid"), ("List", "list")], value="grid", interactive=True,
                         min_width=130, scale=2, elem_id="library-view")
     return [text, role, lora, time, starred, order, view]

@@ -43,7 +43,7 @@ CSS = """
 .pixels img { image-rendering: pixelated; object-fit: fill; width: 100%; height: 100%; }
 .gradio-container [data-testid="block-info"] { font-size: 12.5px; }
 .gradio-container :is(input, textarea)::placeholder { color: var(--body-text-color-subdued) !important; opacity: 0.75; }
-.gradio-container [role="listbox"] { padding-right: 26px; text-overflow: ellipsis; }
+.gradio-container .secondary-wrap input { padding-right: 38px !important; text-overflow: ellipsis; }
 .gradio-container input[type="range"]:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 3px; }
 .gradio-container:not(.dark *) [role="tab"][aria-selected="true"] { color: #a34708; }
 @media (max-width: 560px) {
