@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from studio.engine import devices
+from studio.engine.base import course
 from studio.errors import StudioError
 
 
@@ -42,3 +43,11 @@ def test_a_card_that_only_emulates_bf16_takes_fp16_where_that_is_safe(monkeypatc
 def test_audio_maths_of_mps_runs_on_the_cpu():
     assert devices.for_audio(torch.device("mps")).type == "cpu"
     assert devices.for_audio(torch.device("cuda")).type == "cuda"
+
+
+def test_a_base_is_never_trained_in_fp16(monkeypatch):
+    with pytest.raises(StudioError, match="'fp16', in which a base's small gradients vanish"):
+        course._enough("cpu", "fp16")
+    assert course._enough("cpu", "auto") == "auto" and course._enough("cpu", "bf16") == "bf16"
+    monkeypatch.setattr(devices, "dtype_for", lambda device, wanted: torch.float16)  # as on a card before Ampere
+    assert course._enough("cpu", "auto") == "no"

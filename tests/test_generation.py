@@ -148,3 +148,11 @@ def test_a_wider_picture_makes_a_longer_sound(settings, tmp_path):
     image = picture.load(take.picture)
     assert image.pixels.shape[-1] * image.mel.hop_length / image.mel.sample_rate == pytest.approx(1.76, abs=0.15)
     assert image.mel.duration >= 1.7
+
+
+def test_a_take_begins_at_zero_though_its_picture_begins_loud():
+    loud = torch.zeros(1, 128, 128)
+    loud[:, 100:, :40] = 255.0
+    sound = latents.sound_from_pixels(loud, dataclasses.replace(MelSettings(), iterations=4))
+    assert sound[0, 0] == 0 and float(sound.abs().max()) == pytest.approx(latents.HEADROOM)
+    assert float(sound[0, :10].abs().max()) < 0.5 * latents.HEADROOM
