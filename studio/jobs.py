@@ -74,9 +74,8 @@ def resume(run: Run) -> Run:
     dataset = Path(plan["dataset"])
     if not (dataset / "metadata.jsonl").is_file():
         raise StudioError(f"{dataset}: the dataset of {run.name} is gone; prepare the same sounds into it again")
-    if run.queued or run.at_work():
+    if run.queued or not run.ended():
         raise StudioError(f"{run.name}: has not ended yet; wait a moment, or stop it first")
-    run.gone()
     return _enqueue(run, plan | {"resume": run.resumable()})
 
 

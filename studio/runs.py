@@ -117,15 +117,16 @@ class Run:
         except psutil.NoSuchProcess:
             return False
 
-    def gone(self) -> None:
-        """Wait until the process of a run that has said its last word is gone, which takes about a second."""
-        if self.alive():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-                psutil.Process(read_json(self.folder / "process.json")["pid"]).wait(LONGEST_END)
-
     def at_work(self) -> bool:
         """Whether its process lives and has not said its last word: it outlives that by a second."""
         return self.last_event().get("status") not in ENDS and self.alive()
+
+    def ended(self) -> bool:
+        """Whether its process is gone; one that has said its last word is waited for, about a second."""
+        if self.alive() and not self.at_work():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                psutil.Process(read_json(self.folder / "process.json")["pid"]).wait(LONGEST_END)
+        return not self.alive()
 
     def state(self, story: Story | None = None) -> RunState:
         """What the folder says now; a process that vanished without a last word counts as failed.

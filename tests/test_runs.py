@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 
 import psutil
@@ -188,3 +190,15 @@ def test_who_waits_for_a_queued_run_can_see_to_its_turn(run):
 def test_a_run_knows_its_lora_by_name_though_both_were_moved(run):
     write_json(run.folder / "settings.json", {"out": "/elsewhere/kit_2.safetensors"})
     assert run.makes("kit_2.safetensors") and not run.makes("kit.safetensors")
+
+
+def test_a_process_that_has_said_its_last_word_is_waited_for_and_no_other(run):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True) as child:
+        write_json(run.folder / "process.json", {"pid": child.pid, "started": born(child.pid)})
+        tell(run, "train", 1, loss=0.5)
+        assert not run.ended() and child.poll() is None
+        run.tell({"status": "stopped"})
+        child.stdin.write("\n")
+        child.stdin.flush()  # from here on it takes as long as it takes
+        assert run.ended()
+    assert run.ended()
