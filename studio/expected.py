@@ -5,9 +5,9 @@ from pathlib import Path
 
 from studio.dial import batch_of, held_out_of, steps_of
 from studio.errors import StudioError
+from studio.progress import Estimate
 from studio.runs import Stories, runs
 from studio.settings import TrainSettings, whole_base
-from studio.story import Estimate
 
 # What decides, beside the base, how long a step takes and how much memory it needs, as good as alone
 WEIGHTY = ("batch_size", "gradient_accumulation", "targets", "text_encoder", "device", "mixed_precision",

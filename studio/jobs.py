@@ -1,4 +1,4 @@
-"""Training in a process of its own: start, queue, resume, throw away, and what happens inside the process.
+"""Training in a process of its own: start, queue, resume, measure, throw away. What it does there is worker.py's.
 
 Whatever is known of a run lies in its folder (see runs.py). One run is at work at a time in a folder of runs; one that
 is started meanwhile waits there and is started by the process that ends, whether or not a page is open.
@@ -17,13 +17,12 @@ from typing import Any
 
 import psutil
 
-from studio.errors import Cancelled, StudioError
+from studio.errors import StudioError
 from studio.files import cure, locked, read_json, reason, sha1_of, unused, write_json, write_whole
-from studio.knobs import as_dict, from_dict
-from studio.progress import INNER, Progress
+from studio.knobs import as_dict
+from studio.progress import Estimate
 from studio.runs import LAST_WORDS, Run, born, latest, running, runs
 from studio.settings import TrainSettings, whole_base
-from studio.story import Estimate
 
 __all__ = ["Run", "latest", "running", "runs"]  # of runs.py, for who starts and follows one
 
@@ -55,10 +54,10 @@ def start_training(dataset: Path, settings: TrainSettings, run_folder: Path, *, 
         raise StudioError(f"{run.folder}: a run of this name exists; choose another name, or resume it")
     if resume and not run.resumable():
         raise StudioError(f"{run.folder}: holds no checkpoint to resume from; train without resume")
-    return _enqueue(run, _plan(dataset, settings, resume=resume, out=out))
+    return _enqueue(run, plan_of(dataset, settings, resume=resume, out=out))
 
 
-def _plan(dataset: Path, settings: TrainSettings, *, resume: bool = False, out: Path | None = None) -> dict[str, Any]:
+def plan_of(dataset: Path, settings: TrainSettings, *, resume: bool = False, out: Path | None = None) -> dict[str, Any]:
     """What settings.json says of a run; it holds in any folder."""
     settings = dataclasses.replace(settings, base=whole_base(settings.base))
     return {"version": 1, "dataset": str(Path(dataset).resolve()), "train": as_dict(settings), "resume": resume,
@@ -131,10 +130,10 @@ def _start_process(run: Run) -> None:
 
 def _command(folder: Path, settings: TrainSettings) -> list[str]:
     if settings.processes == 1:
-        return [sys.executable, "-m", "studio.jobs", str(folder)]
+        return [sys.executable, "-m", "studio.worker", str(folder)]
     # torchrun, because `accelerate launch` starts several CPU processes only through MPI; accelerate reads its signs
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(settings.processes),
-            "-m", "studio.jobs", str(folder)]
+            "-m", "studio.worker", str(folder)]
 
 
 def _process(command: list[str], settings: TrainSettings, **streams: Any) -> subprocess.Popen:
@@ -177,13 +176,18 @@ def _give_way(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text("19", encoding="utf-8")
 
 
+def launched() -> bool:
+    """Whether this process is one of several that a launcher started: `accelerate launch`, torchrun, srun."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
 def measure(dataset: Path, settings: TrainSettings) -> Estimate:
     """What a training would take, from a few real steps in a process of its own; nothing of them is kept.
 
     Raises StudioError as the training would before its first step.
     """
-    plan = _plan(dataset, settings)
-    with _process([sys.executable, "-m", "studio.jobs"], settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    plan = plan_of(dataset, settings)
+    with _process([sys.executable, "-m", "studio.worker"], settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                   stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as process:
         told, log = process.communicate(json.dumps(plan))
     try:
@@ -239,101 +243,3 @@ def lora_of(run: Run, folder: Path, *, best: bool = False) -> Path:
     if path.exists() and sha1_of(path) != sha1_of(made):
         path = unused(path)
     return path if path.exists() else write_whole(path, lambda beside: shutil.copyfile(made, beside))
-
-
-# ----------------------------------------------------------------------------------------- inside the process
-def work(folder: Path) -> None:
-    """Do what a run folder's settings.json says, and write down what happens.
-
-    Raises the StudioError that ended it, once that is written down.
-    """
-    from studio.engine.training import train  # here, because the page reads runs without loading torch
-
-    plan = read_json(folder / "settings.json")
-    main = int(os.environ.get("RANK", "0")) == 0
-
-    def tell(event: dict[str, Any]) -> None:
-        if main:
-            Run(folder).tell(event)
-
-    def report(progress: Progress) -> None:
-        if progress.stage not in INNER:
-            tell({"stage": progress.stage, "step": progress.step, "total": progress.total, "note": progress.note,
-                  "values": dict(progress.values)})
-        if (folder / "stop").exists():
-            raise Cancelled
-
-    try:
-        end = "done"
-        try:
-            train(Path(plan["dataset"]), from_dict(TrainSettings, plan["train"]), folder, resume=plan["resume"],
-                  report=report)
-        except Cancelled:
-            end = "stopped"
-        if main:
-            _hand_over(folder / "lora.safetensors", plan)
-        tell({"status": end})
-    except StudioError as error:
-        tell({"status": "failed", "error": str(error)})
-        raise
-    except Exception as error:  # the last word of a process that nobody watches; the whole story is in log.txt
-        tell({"status": "failed", "error": f"{type(error).__name__}: {error}; the whole story is in "
-                                           f"{folder / 'log.txt'}"})
-        raise
-
-
-def _measure_here() -> None:
-    """The other end of `measure`: a plan on standard input, the figures or the fault as the last line of the output."""
-    from studio.engine.training import estimate
-
-    plan = json.load(sys.stdin)
-    try:
-        told = dataclasses.asdict(estimate(Path(plan["dataset"]), from_dict(TrainSettings, plan["train"])))
-    except StudioError as error:
-        told = {"error": str(error)}
-    sys.stdout.write(f"\n{json.dumps(told)}\n")
-
-
-def launched() -> bool:
-    """Whether this process is one of several that a launcher started: `accelerate launch`, torchrun, srun."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
-
-
-def work_here(dataset: Path, settings: TrainSettings, run_folder: Path, *, out: Path, resume: bool) -> Run | None:
-    """Train in this process and its siblings. The first one keeps the run folder and returns it, the others None.
-
-    Raises the StudioError that ended it.
-    """
-    from studio.engine.training import train
-
-    run = Run(Path(run_folder).resolve())
-    if os.environ["RANK"] != "0":
-        with contextlib.suppress(Cancelled):  # the first one tells
-            train(Path(dataset), settings, run.folder, resume=resume)
-        return None
-    write_json(run.folder / "settings.json", _plan(dataset, settings, resume=resume, out=out))
-    write_json(run.folder / "process.json", {"pid": os.getpid(), "started": born(os.getpid())})
-    (run.folder / "stop").unlink(missing_ok=True)
-    if resume:
-        run.tell({"stage": "resume"})
-    work(run.folder)
-    return run
-
-
-def _hand_over(lora: Path, plan: Mapping[str, Any]) -> None:
-    """Copy the LoRA to where the user wants it."""
-    if plan["out"] and lora.is_file():
-        write_whole(Path(plan["out"]), lambda beside: shutil.copyfile(lora, beside))
-
-
-if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        _measure_here()
-        sys.exit()
-    try:
-        work(Path(sys.argv[1]))
-    except StudioError:  # told in the run's events
-        sys.exit(2)
-    finally:  # whatever became of it, the turn is the next one's
-        if os.environ.get("RANK", "0") == "0":
-            advance(Path(sys.argv[1]).parent, ending=Run(Path(sys.argv[1])))

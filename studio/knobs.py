@@ -22,6 +22,12 @@ def knob(default: Any, help: str, *, unit: str = "", low: float | None = None, h
                                                 choices=choices, advanced=advanced, group=group))
 
 
+def same(kind: type, name: str) -> Any:
+    """The knob that another class of settings has under this name."""
+    one = kind.__dataclass_fields__[name]
+    return field(default=one.default, metadata=one.metadata)
+
+
 def as_dict(settings: Any) -> dict[str, Any]:
     """A settings object as plain JSON data: `from_dict` reads it back to an equal object."""
     return {name: list(value) if isinstance(value, tuple) else value

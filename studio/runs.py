@@ -24,8 +24,9 @@ import psutil
 
 from studio.files import read_json
 from studio.knobs import from_dict
+from studio.progress import Estimate
 from studio.settings import TrainSettings
-from studio.story import Estimate, Story, event_in, events_in
+from studio.story import Story, event_in, events_in
 
 ENDS = ("done", "stopped", "failed")
 TICK = 0.02  # seconds; a start is told to a hundredth

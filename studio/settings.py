@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.errors import StudioError
-from studio.knobs import check, knob
+from studio.knobs import check, knob, same
 from studio.mel_settings import DECODER_ONLY, MelSettings
 
 __all__ = ["DECODER_ONLY", "ExportSettings", "GenerateSettings", "MelSettings", "MorphSettings", "OneShot",
@@ -143,9 +143,8 @@ class GenerateSettings:
     seed: int = knob(-1, "Start of the first sound, one more for each next; -1 draws one.", low=-1, high=2**31 - 1,
                      step=1)
     steps: int = knob(6, "Denoising steps: more is finer, up to a point.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompt is followed; "
-                           "0 takes 3, with a LoRA 1.5, of a large base 7.", low=0, high=30,
-                           step=0.5)
+    guidance: float = knob(0.0, f"How strictly the prompt is followed; 0 takes {GUIDANCE:g}, with a LoRA "
+                           f"{GUIDANCE_WITH_LORA:g}, of a large base {GUIDANCE_LARGE:g}.", low=0, high=30, step=0.5)
     variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
                           "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
     duration: float = knob(0.0, "How long a sound may get, in pictures wider than the base has learned; 0 is its own.",
@@ -167,7 +166,7 @@ class TransformSettings:
     """How an existing sound is made anew: sound to sound, and repainting a part of it."""
 
     prompt: str = knob("", "What it should become.")
-    negative_prompt: str = knob("", "What to keep away from.")
+    negative_prompt: str = same(GenerateSettings, "negative_prompt")
     strength: float = knob(0.5, "How much is made anew: 0 only sends it through its picture and back, 1 keeps nothing.",
                            low=0, high=1, step=0.05)
     keep_ms: float = knob(0.0, "Keep the first part as it is; 0 keeps nothing.", unit="ms", low=0, high=600_000, step=1)
@@ -181,14 +180,11 @@ class TransformSettings:
     stem_db: float = knob(0.0, "How much louder they come back.", unit="dB", low=-60, high=24, step=0.5, advanced=True)
     seed: int = knob(-1, "Start of the noise; -1 draws one.", low=-1, high=2**31 - 1, step=1)
     steps: int = knob(20, "Denoising steps at full strength.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompt is followed; "
-                           "0 takes 3, with a LoRA 1.5, of a large base 7.", low=0, high=30,
-                           step=0.5)
-    scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
-    base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
-    lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")
-    device: str = knob("auto", "Where it runs; auto takes the best there is.", choices=("auto", "cuda", "mps", "cpu"),
-                       advanced=True)
+    guidance: float = same(GenerateSettings, "guidance")
+    scheduler: str = same(GenerateSettings, "scheduler")
+    base: str = same(GenerateSettings, "base")
+    lora: tuple[str, ...] = same(GenerateSettings, "lora")
+    device: str = same(GenerateSettings, "device")
 
     def __post_init__(self) -> None:
         check(self)
@@ -203,7 +199,7 @@ class MorphSettings:
     end: str = knob("", "Prompt at the end; empty stays with the first.")
     below: tuple[str, ...] = knob((), "Two prompts under the first and the last: one-shots then fill the field between "
                                   "all four, count rows of count.", advanced=True)
-    negative_prompt: str = knob("", "What to keep away from.")
+    negative_prompt: str = same(GenerateSettings, "negative_prompt")
     start_sound: str = knob("", "A sound file to begin from instead of noise alone; the words then guide the middle.",
                             advanced=True)
     end_sound: str = knob("", "A sound file to end with; empty is the first one again.", advanced=True)
@@ -219,18 +215,14 @@ class MorphSettings:
     seed: int = knob(-1, "Start of the noise; -1 draws one. Each next point of the way has the next seed.", low=-1,
                      high=2**31 - 10_000, step=1)
     steps: int = knob(6, "Denoising steps.", low=1, high=200, step=1)
-    guidance: float = knob(0.0, "How strictly the prompts are followed; "
-                           "0 takes 3, with a LoRA 1.5, of a large base 7.", low=0, high=30,
-                           step=0.5)
-    variety: float = knob(0.2, "How long each sound goes its own way, as a share of the noise that is cleared before "
-                          "guidance begins; 0 guides from the first step.", low=0, high=1, step=0.05, advanced=True)
-    scheduler: str = knob("dpm++", "The sampler.", choices=SAMPLERS, advanced=True)
-    base: str = knob("embedded", "The base model: embedded, a folder, or a hub id.")
-    lora: tuple[str, ...] = knob((), "LoRA files, each FILE or FILE:WEIGHT; several add up.")
+    guidance: float = same(GenerateSettings, "guidance")
+    variety: float = same(GenerateSettings, "variety")
+    scheduler: str = same(GenerateSettings, "scheduler")
+    base: str = same(GenerateSettings, "base")
+    lora: tuple[str, ...] = same(GenerateSettings, "lora")
     lora_end: tuple[str, ...] = knob((), "LoRA files at the end of the way, where they differ: strengths travel too.",
                                      advanced=True)
-    device: str = knob("auto", "Where it runs; auto takes the best there is.", choices=("auto", "cuda", "mps", "cpu"),
-                       advanced=True)
+    device: str = same(GenerateSettings, "device")
 
     def __post_init__(self) -> None:
         check(self)

@@ -4,23 +4,13 @@ import json
 import os
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.progress import Estimate
+
 PACE_OVER = 120  # steps by which the time left is told; enough to hold a round of previews
 HEAD = 64  # bytes at the beginning of the events by which a file is known again; the first line's time is in them
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a few steps have shown: `seconds` for all `steps` with their checks, bytes at the peak and those free."""
-
-    steps: int
-    seconds_per_step: float
-    seconds: float
-    memory_bytes: float
-    memory_free_bytes: float
 
 
 class Story:
@@ -74,8 +64,7 @@ class Story:
             self._rewind(step, self.previews)
             self.previews.append((step, event["note"], values))
         elif stage == "estimate":
-            self.estimate = Estimate(event["total"], **{name: float(value) for name, value in values.items()
-                                                        if name in Estimate.__annotations__})
+            self.estimate = Estimate.of(event["total"], values)
 
     @staticmethod
     def _rewind(step: int, *lists: list) -> None:

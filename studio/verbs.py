@@ -134,7 +134,9 @@ def train(arguments: argparse.Namespace) -> dict[str, Any] | None:
     if arguments.estimate:
         return _estimate(arguments, settings)
     if jobs.launched():  # by accelerate, torchrun or srun: this process is one of those that share the work
-        run = jobs.work_here(arguments.dataset, settings, folder, out=out, resume=arguments.resume)
+        from studio import worker  # with torch
+
+        run = worker.work_here(arguments.dataset, settings, folder, out=out, resume=arguments.resume)
         if run is None:
             return None
         state = run.state()

@@ -22,7 +22,7 @@ FLOORS = [  # from the ground up: an import goes down or sideways, never up
      "engine.training", "engine.transform", "engine.morph", "engine.track",
      "engine.round_trip", "engine.picture_batch", "engine.export",
      "engine.exchange"},  # the verbs of the user: strangers to one another
-    {"jobs", "runs", "story", "expected", "serve"},
+    {"jobs", "worker", "runs", "story", "expected", "serve"},
     {"cli", "verbs", "ui", "tray"},
 ]
 VERBS = 3

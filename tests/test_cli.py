@@ -17,7 +17,7 @@ from studio import cli, flags, jobs, settings, verbs
 from studio.cli import main
 from studio.engine import audio, selfcheck
 from studio.files import write_json
-from studio.runs import Estimate
+from studio.progress import Estimate
 
 ROOT = Path(__file__).resolve().parent.parent
 VERBS = ("check", "demo-kit", "encode", "decode", "prepare", "train", "generate", "transform", "morph", "track",

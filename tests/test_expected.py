@@ -3,9 +3,9 @@ import pytest
 from studio.expected import expected
 from studio.files import write_json
 from studio.knobs import as_dict
+from studio.progress import Estimate
 from studio.runs import Run, Stories
 from studio.settings import TrainSettings
-from studio.story import Estimate
 
 
 def measured(folder, settings, seconds):

@@ -9,9 +9,9 @@ from kits import thumps
 from studio import dial, jobs, presets
 from studio.engine import dataset
 from studio.errors import StudioError
+from studio.progress import Estimate
 from studio.runs import Run
 from studio.settings import TrainSettings
-from studio.story import Estimate
 from studio.ui.form import Form
 from studio.ui.run_view import RunView
 from studio.ui.studio import Studio

@@ -24,7 +24,7 @@ KILLER = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from studio import jobs
+from studio import worker
 from studio.engine.training import adapters, latents_cache
 
 torch.set_num_threads(1)
@@ -59,7 +59,7 @@ for moment, folder in zip(("encoding", "training", "checkpoint"), sys.argv[1:]):
     child = os.fork()
     if not child:
         globals()[moment]()
-        jobs.work(Path(folder))
+        worker.work(Path(folder))
         os._exit(0)
     os.waitpid(child, 0)
 """

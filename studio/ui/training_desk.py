@@ -10,10 +10,9 @@ from studio import dial, jobs, presets
 from studio.errors import StudioError
 from studio.expected import Expected, expected, kind_of
 from studio.files import slug, unused
-from studio.progress import Progress
+from studio.progress import Estimate, Progress
 from studio.runs import Run, latest, running
 from studio.settings import TrainSettings
-from studio.story import Estimate
 from studio.ui import engine
 from studio.ui.components.note import note, working
 from studio.ui.form import Form

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -46,17 +45,6 @@ class Stopwatch:
         return Progress("estimate", step, self.total, values={
             "seconds_per_step": pace, "seconds": pace * self.total + self.checks_seconds * checks,
             "memory_bytes": memory_used(self.device), "memory_free_bytes": devices.free_memory(self.device)})
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a training of `steps` steps takes: its seconds without loading, and bytes on the device against the free."""
-
-    steps: int
-    seconds: float
-    seconds_per_step: float
-    memory_bytes: int
-    memory_free_bytes: int
 
 
 def memory_used(device: torch.device) -> int:

@@ -22,7 +22,7 @@ from studio.engine.models import Base, check_fits, open_base
 from studio.engine.training import together
 from studio.engine.training.adapters import Adapters
 from studio.engine.training.checks import Checks
-from studio.engine.training.estimate import Estimate, Stopwatch, refuse_what_cannot_fit
+from studio.engine.training.estimate import Stopwatch, refuse_what_cannot_fit
 from studio.engine.training.faults import Faults
 from studio.engine.training.material import Kit, Material
 from studio.engine.training.objective import errors, weights
@@ -30,7 +30,7 @@ from studio.engine.training.previews import Previews
 from studio.engine.training.run_files import RunFiles
 from studio.errors import Cancelled, StudioError
 from studio.knobs import as_dict
-from studio.progress import Progress, Report, silent
+from studio.progress import Estimate, Progress, Report, silent
 from studio.settings import TrainSettings
 
 TAGS_TOLD = 100  # captions at most that a LoRA file carries
@@ -75,8 +75,7 @@ def estimate(dataset_folder: Path, settings: TrainSettings, *, report: Report = 
         except Cancelled:
             if not found:
                 raise
-    return Estimate(found[0].total, **{name: kind(found[0].values[name]) for name, kind in (
-        ("seconds", float), ("seconds_per_step", float), ("memory_bytes", int), ("memory_free_bytes", int))})
+    return Estimate.of(found[0].total, found[0].values)
 
 
 def plain(settings: TrainSettings) -> dict[str, int | float | str]:
