@@ -56,8 +56,8 @@ def main(argv: list[str]) -> int:
             raise
         print(f"studio: {told_of_memory(error)}", file=sys.stderr)
         return FAULT
-    except (Cancelled, KeyboardInterrupt):
-        print("studio: stopped", file=sys.stderr)
+    except (Cancelled, KeyboardInterrupt) as stop:
+        print(f"studio: {stop or 'stopped'}", file=sys.stderr)
         return STOPPED
     except BrokenPipeError:  # the reader of our output left, as `head` does
         sys.stderr.close()

@@ -180,13 +180,16 @@ class Run:
             (self.folder / "queued").unlink(missing_ok=True)
             self.tell({"status": "stopped"})
 
-    def wait(self, on_event: Callable[[Mapping[str, Any]], None],
-             waiting: Callable[[], Any] = lambda: None) -> RunState:
+    def wait(self, on_event: Callable[[Mapping[str, Any]], None], waiting: Callable[[], Any] = lambda: None,
+             *, told: int | None = None) -> RunState:
         """Follow the run until it ends, telling each event once; returns its last state.
 
         waiting : called again and again while the run is in the queue; the one before may have ended without a word
+        told    : events at the beginning that are known already; None for those before it was resumed last
         """
-        told = 0
+        if told is None:
+            told = max((number for number, event in enumerate(self.events()) if event.get("stage") == "resume"),
+                       default=0)
         if self.queued:
             on_event({"stage": "queued", "step": 0, "total": 0, "note": "waits until the run before it ends",
                       "values": {}})

@@ -89,6 +89,9 @@ def prepare(arguments: argparse.Namespace) -> dict[str, Any]:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     for said in result.hardly_in(mel):
         print(f"{said}; the page's Dataset tab slices recordings", file=sys.stderr)
+    if result.otherwise:
+        print(f"{result.otherwise} of those that were there had been prepared with other settings and stay as they "
+              "are; prepare into a new folder to have them anew", file=sys.stderr)
     if not (result.added or result.unchanged):
         raise StudioError(f"{', '.join(map(str, arguments.sounds))}: no usable sound in there; give files or folders "
                           "with WAV, FLAC, OGG, MP3 or AIFF")
@@ -146,7 +149,8 @@ def train(arguments: argparse.Namespace) -> dict[str, Any] | None:
     if state.status == "failed":
         raise StudioError(state.error)
     if state.status == "stopped":
-        raise Cancelled
+        raise Cancelled(f"stopped after {state.step} of {state.total} steps; {out} is the LoRA so far, and the same "
+                        "line with --resume goes on" if state.lora else "stopped before the first step")
     _print(arguments, f"{out}  ({state.step} steps, last loss {state.losses[-1][1]:.4f})")
     return {"lora": str(out), "run": str(folder), "steps": state.step, "loss": state.losses[-1][1],
             "seconds": round(_seconds(run.events()), 1)}
@@ -161,7 +165,7 @@ def _waited_for(run: Any) -> Any:
     except KeyboardInterrupt:
         print("\nstopping: the step is finished and saved", file=sys.stderr)
         run.stop()
-        return run.wait(_tell_event)
+        return run.wait(_tell_event, told=len(run.events()))
 
 
 def _estimate(arguments: argparse.Namespace, settings: TrainSettings) -> dict[str, Any]:

@@ -192,6 +192,12 @@ def test_a_lora_that_is_named_twice_adds_up(base, lora):
     assert torch.equal(effect(base, [f"{lora}:0.25", f"{lora}:0.75"]), effect(base, [str(lora)]))
 
 
+@pytest.mark.parametrize("weight", ["1000", "-11", "nan", "inf"])
+def test_a_weight_that_leaves_nothing_of_the_base_is_refused(weight):
+    with pytest.raises(StudioError, match="give -10 to 10"):
+        loras.strengths([f"mine.safetensors:{weight}"])
+
+
 def test_a_lora_of_another_base_is_named_and_leaves_the_base_usable(base, lora, tmp_path):
     bare = effect(base, [])
     wrong = tmp_path / "wrong.safetensors"

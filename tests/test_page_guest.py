@@ -175,6 +175,15 @@ def test_who_comes_from_outside_gets_the_guest_page_and_a_password(workspace, mo
     assert (asked["guests"], asked["share"], asked["auth"] is not None) == (guests, tunnel, signed)
 
 
+def test_the_terminal_tells_how_other_machines_reach_a_page_that_is_open_to_them(workspace, monkeypatch, capsys):
+    page = types.SimpleNamespace(local_url="http://localhost:7861/", studio=types.SimpleNamespace(link=""))
+    monkeypatch.setattr(launch, "_in_the_network", lambda: "192.168.1.5")
+    launch._greet(page, workspace, Launch(host="0.0.0.0"), 7861, None)
+    assert "http://192.168.1.5:7861" in capsys.readouterr().out
+    launch._greet(page, workspace, Launch(), 7861, None)
+    assert "192.168.1.5" not in capsys.readouterr().out
+
+
 def test_a_tunnel_that_cannot_be_had_is_told_in_the_page(guests, monkeypatch, tmp_path):
     page = app.build(Workspace(tmp_path))
     monkeypatch.setattr(page, "launch", lambda **settings: None)

@@ -205,6 +205,13 @@ def test_preparing_twice_changes_nothing(tmp_path, kit):
     assert files(tmp_path / "ds") == before
 
 
+def test_sounds_that_stay_as_other_settings_made_them_are_counted(tmp_path, kit):
+    assert ready(tmp_path / "ds", kit).otherwise == 0
+    assert ready(tmp_path / "ds", kit).otherwise == 0
+    again = ready(tmp_path / "ds", kit, settings=replace(PLAIN, fade_out_ms=50))
+    assert again.otherwise == len(again.unchanged) > 0
+
+
 def test_what_the_user_wrote_survives_preparing_again(tmp_path, kit):
     rows = ready(tmp_path / "ds", kit).added
     dataset.revise(tmp_path / "ds", [replace(rows[0], text="my own words", weight=3, enabled=False)])

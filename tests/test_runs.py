@@ -187,6 +187,17 @@ def test_who_waits_for_a_queued_run_can_see_to_its_turn(run):
     assert turns == ["a"] * 3
 
 
+def test_who_follows_a_resumed_run_hears_nothing_of_the_process_before(run):
+    tell(run, "train", 1, loss=0.5)
+    run.tell({"stage": "resume"})
+    tell(run, "train", 2, loss=0.4)
+    heard = []
+    run.wait(heard.append)
+    assert [event["stage"] for event in heard] == ["resume", "train"] and heard[-1]["step"] == 2
+    run.wait(heard.append, told=3)
+    assert len(heard) == 2
+
+
 def test_a_run_knows_its_lora_by_name_though_both_were_moved(run):
     write_json(run.folder / "settings.json", {"out": "/elsewhere/kit_2.safetensors"})
     assert run.makes("kit_2.safetensors") and not run.makes("kit.safetensors")

@@ -29,6 +29,7 @@ from studio.files import write_whole
 from studio.knobs import as_dict, from_dict
 from studio.settings import MelSettings
 
+STRONGEST = 10.0  # weight of a LoRA; 1 is as it was trained
 OURS = "one-shot-studio"  # our key in the metadata
 PEFTS = "lora_adapter_metadata"  # diffusers' key for peft's configuration
 PARTS = {"unet": "lora_unet", "text_encoder": "lora_te"}  # diffusers' prefix → kohya's for Stable Diffusion 1 and 2
@@ -94,10 +95,16 @@ def split(lora: str) -> tuple[Path, float]:
 
 
 def strengths(loras: Sequence[str]) -> dict[Path, float]:
-    """Each file of "FILE:WEIGHT" or "FILE" with its strength; that of a file named several times adds up."""
+    """Each file of "FILE:WEIGHT" or "FILE" with its strength; that of a file named several times adds up.
+
+    Raises StudioError for a strength beyond ±STRONGEST.
+    """
     found: dict[Path, float] = {}
     for path, weight in map(split, loras):
         found[path] = found.get(path, 0.0) + weight
+        if not abs(found[path]) <= STRONGEST:
+            raise StudioError(f"{path.name}: has a weight of {found[path]:g}, with which nothing of the base is left; "
+                              f"give {-STRONGEST:g} to {STRONGEST:g}, 1 is as trained")
     return found
 
 

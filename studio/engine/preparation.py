@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -23,12 +24,16 @@ BATCH = 16  # sounds between two writings of the rows
 
 @dataclass(frozen=True)
 class Prepared:
-    """What became of a `prepare`: rows added or restored, rows that were there already, and (path, reason) refused."""
+    """What became of a `prepare`: rows added or restored, rows that were there already, and (path, reason) refused.
+
+    otherwise : how many of those that were there had been prepared with other settings, and stay so
+    """
 
     folder: Path
     added: tuple[OneShot, ...]
     unchanged: tuple[OneShot, ...]
     refused: tuple[tuple[str, str], ...]
+    otherwise: int = 0
 
     def hardly_in(self, mel: MelSettings) -> list[str]:
         """A sentence for each added sound of which the pictures of `mel` hold only the beginning."""
@@ -124,7 +129,8 @@ def prepare(sources: Sequence[Path], folder: Path, mel: MelSettings, settings: P
     finally:
         append_rows(folder, waiting)
     report(Progress("prepare", len(found), len(found)))
-    return Prepared(folder, tuple(added), tuple(unchanged), tuple(refused))
+    otherwise = sum(_settings_of(folder, row) not in (None, as_dict(settings)) for row in unchanged)
+    return Prepared(folder, tuple(added), tuple(unchanged), tuple(refused), otherwise)
 
 
 # ----------------------------------------------------------------------------------------------------------- one sound
@@ -216,6 +222,11 @@ def _known(folder: Path, rows: Sequence[OneShot]) -> _Known:
     for row in rows:
         known.add(row, made_of(folder / row.audio))
     return known
+
+
+def _settings_of(folder: Path, row: OneShot) -> dict[str, Any] | None:
+    """The settings that a row was prepared with, None where that cannot be told."""
+    return (audio.read_recipe(folder / row.audio) or {}).get("prepare")
 
 
 def _is_gone(path: Path) -> bool:

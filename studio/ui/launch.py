@@ -1,5 +1,6 @@
 """Starting the studio: a port, guests and passwords, the browser or a window of its own."""
 
+import contextlib
 import os
 import secrets
 import socket
@@ -23,6 +24,7 @@ from studio.workspace import Workspace
 
 FIRST_PORT, PORTS, LAST_PORT = 7860, 100, 65535
 LOCAL = ("127.0.0.1", "localhost")
+ANYWHERE = "0.0.0.0"
 LARGEST_UPLOAD = "200mb"
 ICON = Path(__file__).resolve().parent / "icon.svg"
 NO_LINK = "no public link could be had (no internet, or a blocked download); the studio goes on here"
@@ -70,7 +72,7 @@ def launch(workspace: Workspace, wish: Launch) -> None:
     page = app.build(workspace, share=wish.public and not wish.share_all)
     start(page, port=port, host=wish.host, share=wish.share or (wish.share_all and wish.host in LOCAL),
           auth=_pair(wish.auth) if wish.auth else drawn)
-    _greet(page, workspace, wish, drawn)
+    _greet(page, workspace, wish, port, drawn)
     if wish.window or wish.browser:
         _open(f"{page.local_url}?__theme=dark", workspace, wish.window)
     page.block_thread()
@@ -113,9 +115,11 @@ def free_port(host: str, port: int | None) -> int:
     raise StudioError(f"port {port} at {host} cannot be used; name another, or leave --port out to get a free one")
 
 
-def _greet(page: gr.Blocks, workspace: Workspace, wish: Launch, drawn: tuple[str, str] | None) -> None:
+def _greet(page: gr.Blocks, workspace: Workspace, wish: Launch, port: int, drawn: tuple[str, str] | None) -> None:
     """What the terminal says; the password only here and only once."""
     lines = [f"One-Shot Studio: {page.local_url}   workspace: {workspace.root}   stop: Ctrl-C"]
+    if wish.host == ANYWHERE and (here := _in_the_network()):
+        lines.append(f"From other machines in the network: http://{here}:{port}")
     if page.studio.link:
         lines.append(f"{page.studio.link[0].upper()}{page.studio.link[1:]}.")
     if wish.share_all:
@@ -124,6 +128,14 @@ def _greet(page: gr.Blocks, workspace: Workspace, wish: Launch, drawn: tuple[str
         lines.append(f"Guests sign in as {drawn[0]} with the password {drawn[1]}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def _in_the_network() -> str:
+    """This machine's address for others, "" where it is in no network. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way, contextlib.suppress(OSError):
+        way.connect(("192.0.2.1", 9))  # an address for examples, of RFC 5737: the way there begins like any other
+        return way.getsockname()[0]
+    return ""
 
 
 def _pair(auth: str) -> tuple[str, str]:

@@ -224,6 +224,9 @@ def _summary(prepared: "Prepared", mel: "MelSettings") -> dict[str, Any]:
     """What became of the sounds, and a word about recordings of which only the beginning went in."""
     lines = [f"left out: {Path(path).name}: {reason}" for path, reason in prepared.refused]
     lines += [f"{said}; “Slice a recording” makes one-shots of all of it" for said in prepared.hardly_in(mel)]
+    if prepared.otherwise:
+        lines.append(f"{prepared.otherwise} of those that were there had been prepared with other settings and stay as "
+                     "they are; delete them first, or name a new dataset, to have them anew")
     if len(lines) > MOST_SAID:
         lines[MOST_SAID:] = [f"and {len(lines) - MOST_SAID} more"]
     text = f"{len(prepared.added)} sounds added, {len(prepared.unchanged)} were there already"
