@@ -13,6 +13,18 @@ def make_quickly(page, served, **wanted):
     page.keyboard.press("Tab")
 
 
+def test_what_is_asked_for_is_still_there_after_a_reload(page, served):
+    open_tab(page, "Generate")
+    write(page, "generate-prompt", "a dusty snare")
+    make_quickly(page, served, count=3)
+    page.reload()
+    open_tab(page, "Generate")
+    page.wait_for_function("document.querySelector('#generate-prompt textarea').value === 'a dusty snare'")
+    assert page.input_value("#generate-count input[type=number]") == "3"
+    assert page.input_value("#generate-base textarea") == str(served.base)
+    assert page.input_value("#generate-seed input") == "-1"
+
+
 # ---------------------------------------------------------------------------------------------------- making sounds
 def test_sounds_appear_one_by_one_on_empty_slots_and_key_1_plays_the_first(page, served):
     open_tab(page, "Generate")

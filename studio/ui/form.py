@@ -100,6 +100,20 @@ class Form:
             self.place(field.name)
 
 
+def outlast_reload(page: gr.Blocks, controls: Sequence[gr.components.Component], name: str, asked: Any) -> None:
+    """Let controls say after a reload what they said before it, as long as the browser's tab is open.
+
+    name  : what the browser keeps it under
+    asked : an event that uses what they say, at which it is kept as well: not all of it need have been typed
+    """
+    here = dict(show_progress="hidden", queue=False, api_visibility="private")
+    for event in (asked, *(control.input for control in controls)):
+        event(None, controls, None, js=f"(...said) => {{ sessionStorage['{name}'] = JSON.stringify(said); }}", **here)
+    page.load(None, controls, controls, js=f"""(...now) => {{
+        const kept = JSON.parse(sessionStorage['{name}'] ?? '[]');
+        return kept.length === now.length ? kept : now; }}""", **here)
+
+
 def control(field: dataclasses.Field, **layout: Any) -> gr.components.Component:
     """The control that suits a field: a check box, a choice, a slider, a number or a line of text."""
     rule = field.metadata

@@ -7,7 +7,7 @@ from studio.settings import GenerateSettings
 from studio.ui.components.detail import Detail
 from studio.ui.components.note import Note, note
 from studio.ui.components.pads import Pads
-from studio.ui.form import Form
+from studio.ui.form import Form, outlast_reload
 from studio.ui.making import wire_making
 from studio.ui.results import PADS, LoraSlot, lora_slot, wire_changing, wire_looking
 from studio.ui.shelf import Shelf
@@ -51,6 +51,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     loras = [lora for lora, _ in slots]
     tab.select(bench.loras, None, loras, **QUICK)
     studio.page.load(bench.loras, None, loras, **QUICK)
+    outlast_reload(studio.page, every, "studio-generate", generate.click)
     wire_looking(shelf, tab, pads, detail)
     preset.input(told(bench.preset), preset, form.controls, **QUEUED)
     more = detail.more(told(bench.more), None, [*every, said], **QUEUED)
