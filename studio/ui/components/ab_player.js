@@ -136,16 +136,10 @@ function outline(pen, buffer, gain, width, height) {
 }
 
 // ------------------------------------------------------------------------------------------------ hands on the page
-function onButton(button, act) {
-  button.addEventListener('click', event => {
-    if (event.detail) button.blur();  // after the mouse, space is the transport's; after Tab, the button's own
-    act();
-  });
-}
-onButton(hear, () => busy ? trigger('stop') : trigger('hear', {sound: bench.sound, mel: bench.mel}));
-onButton(play, () => playing ? stop() : start());
-onButton(loop, () => setLoop(!looped));
-for (const each of SIDES) onButton(choice[each], () => choose(each));
+onPress(hear, () => busy ? trigger('stop') : trigger('hear', {sound: bench.sound, mel: bench.mel}));
+onPress(play, () => playing ? stop() : start());
+onPress(loop, () => setLoop(!looped));
+for (const each of SIDES) onPress(choice[each], () => choose(each));
 strip.addEventListener('click', event => start(duration() * event.offsetX / strip.clientWidth));
 
 const KEYS = {' ': () => playing ? stop() : start(), a: () => choose('original'), b: () => choose('decoded'),

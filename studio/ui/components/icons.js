@@ -15,21 +15,6 @@ const SIGNS = {
   save: 'M12 4 V15 M7.5 10.5 L12 15 L16.5 10.5 M5 20 H19',
 };
 
-function make(parent, tag, kind, text) {
-  const made = document.createElement(tag);
-  made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  if (tag === 'button') made.type = 'button';
-  if (parent) parent.appendChild(made);
-  return made;
-}
-
-// Puts children in this order and takes the others away, moving none that is in its place: what has the focus keeps it.
-function arrange(parent, children) {
-  for (const each of [...parent.children]) if (!children.includes(each)) each.remove();
-  children.forEach((each, i) => { if (parent.children[i] !== each) parent.insertBefore(each, parent.children[i] || null); });
-}
-
 function sign(name) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
@@ -41,15 +26,11 @@ function sign(name) {
   return svg;
 }
 
-// A button that shows a sign, and a few words where they are needed. After the mouse it lets go of the space bar.
+// A button that shows a sign, and a few words where they are needed.
 function signButton(parent, name, title, act, words) {
   const made = make(parent, 'button', `act ${name}`, words);
   if (SIGNS[name]) made.prepend(sign(name));
   made.title = title;
   made.setAttribute('aria-label', words || title);
-  made.addEventListener('click', event => {
-    if (event.detail) made.blur();
-    act(event);
-  });
-  return made;
+  return onPress(made, act);
 }

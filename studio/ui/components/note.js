@@ -2,14 +2,6 @@
 const root = element.querySelector('.note');
 let stage = null, began = 0, first = 0;
 
-function add(parent, kind, text) {
-  const made = document.createElement('div');
-  made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
-
 function spoken(seconds) {
   if (seconds < 1) return '';
   if (seconds < 90) return `about ${Math.round(seconds)} s left`;
@@ -29,14 +21,14 @@ function draw() {
   root.replaceChildren();
   root.dataset.tone = value.tone || 'quiet';
   if (value.tone !== 'busy') stage = null;
-  const line = add(root, 'line');
-  add(line, 'text', value.text);
+  const line = make(root, 'div', 'line');
+  make(line, 'div', 'text', value.text);
   if (value.total > 0) {
-    add(line, 'count', [`${value.step} of ${value.total}`, left(value)].filter(Boolean).join(' · '));
-    const bar = add(add(root, 'track'), 'bar');
+    make(line, 'div', 'count', [`${value.step} of ${value.total}`, left(value)].filter(Boolean).join(' · '));
+    const bar = make(make(root, 'div', 'track'), 'div', 'bar');
     bar.style.width = `${Math.min(100, 100 * value.step / value.total)}%`;
   }
-  for (const each of value.lines || []) add(root, 'more', each);
+  for (const each of value.lines || []) make(root, 'div', 'more', each);
 }
 
 draw();

@@ -13,8 +13,7 @@ function sound(step, row) {
   if (!addresses.has(id)) {
     const asked = server.preview_sound({run, step, row}).then(answer => {
       if (answer.error) throw new Error(answer.error);
-      const bytes = Uint8Array.from(atob(answer.wav), letter => letter.charCodeAt(0));
-      return {url: URL.createObjectURL(new Blob([bytes], {type: 'audio/wav'})), level_db: answer.level_db};
+      return {url: wavAddress(answer.wav), level_db: answer.level_db};
     });
     asked.catch(() => addresses.delete(id));
     addresses.set(id, asked);

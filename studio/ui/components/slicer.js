@@ -23,8 +23,7 @@ function knob(words, low, high, step, title) {
 function button(kind, words, title, act) {
   const made = make(bar, 'button', kind, words);
   made.title = title;
-  made.addEventListener('click', event => { if (event.detail) made.blur(); act(event); });
-  return made;
+  return onPress(made, act);
 }
 
 // --------------------------------------------------------------------------------------------------- finding the pieces
@@ -86,8 +85,7 @@ async function play(piece, event) {
   const answer = await server.piece({token: recording.token, start: piece.start, end: piece.end});
   if (answer.error) { trigger('fault', {text: answer.error}); return; }
   playing = piece;
-  const bytes = Uint8Array.from(atob(answer.wav), letter => letter.charCodeAt(0));
-  const url = URL.createObjectURL(new Blob([bytes], {type: 'audio/wav'}));
+  const url = wavAddress(answer.wav);
   await speaker.load(url);
   URL.revokeObjectURL(url);
   speaker.play({id: 'piece', url}, {event});

@@ -21,11 +21,6 @@ levels.title = 'level of the file over time: what is dim was cut';
 // ------------------------------------------------------------------------------------------------------- the sounds
 function soundId(part) { return part === 'sound' ? `dataset ${shown.dataset} ${shown.id}` : `dataset ${shown.dataset} ${shown.id} ${part}`; }
 
-function wavAddress(base64) {
-  const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
-  return URL.createObjectURL(new Blob([bytes], {type: 'audio/wav'}));
-}
-
 function remember(key, address) {
   addresses.set(key, address);
   for (const old of [...addresses.keys()].slice(0, Math.max(0, addresses.size - KEPT))) {

@@ -80,7 +80,7 @@ function emptyWords() {
 }
 
 function again() {
-  arrange();
+  arrangeRows();
   body.scrollTop = 0;
   draw();
 }
@@ -210,7 +210,7 @@ function take() {
   if (other) { images.clear(); body.scrollTop = 0; }
   if (changed) findDuplicates();
   for (const [id, image] of images) if (!image) images.delete(id);  // perhaps it is there by now
-  arrange();
+  arrangeRows();
   draw();
   if (!view.current) tell('look', {row: null, near: []});
 }

@@ -149,3 +149,9 @@ function makeSpeaker() {
 
   return {state, load, ahead, ready, buffer, play, stop, admit, position, setLooped, setMatched, on, off};
 }
+
+// An address at which a WAV can be played that came as base64; who asked lets go of it with URL.revokeObjectURL.
+function wavAddress(base64) {
+  const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
+  return URL.createObjectURL(new Blob([bytes], {type: 'audio/wav'}));
+}

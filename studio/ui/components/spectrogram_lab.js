@@ -2,17 +2,9 @@
 const root = element.querySelector('.spectrogram_lab');
 let sound = null, mel = {};
 
-function add(tag, kind, text) {
-  const made = document.createElement(tag);
-  made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  root.appendChild(made);
-  return made;
-}
-
-add('div', 'empty', 'Choose a sound: its picture appears here and follows every slider.');
-let image = add('img', 'picture');
-const fault = add('div', 'fault'), facts = add('div', 'facts');
+make(root, 'div', 'empty', 'Choose a sound: its picture appears here and follows every slider.');
+let image = make(root, 'img', 'picture');
+const fault = make(root, 'div', 'fault'), facts = make(root, 'div', 'facts');
 image.alt = 'spectrogram';
 
 function tell(name, detail) { document.dispatchEvent(new CustomEvent(name, {detail})); }

@@ -49,7 +49,7 @@ function wanted(row) {
   return view.text.toLowerCase().split(/\s+/).every(word => row.text.toLowerCase().includes(word) || row.id.toLowerCase().includes(word));
 }
 
-function arrange() {
+function arrangeRows() {
   const rows = table.rows.filter(wanted), order = ORDER[view.sort];
   if (view.only === 'near') rows.sort((a, b) => table.groupOf.get(a.id) - table.groupOf.get(b.id));
   if (order) {
@@ -84,7 +84,7 @@ function ask(how, asked, {undoable = true, say = () => {}} = {}) {
   }).finally(() => {
     waiting -= 1;
     root.dataset.saved = Number(root.dataset.saved || 0) + 1;
-    arrange();
+    arrangeRows();
     draw();
   });
   return underWay;
@@ -117,6 +117,6 @@ async function findDuplicates() {
   table.looking = false;
   setGroups(answer.groups || []);
   root.dataset.groups = table.groups.length;
-  arrange();
+  arrangeRows();
   draw();
 }

@@ -100,9 +100,5 @@ function option(select, value, words) {
 function button(parent, kind, words, title, act) {
   const made = make(parent, 'button', kind, words);
   made.title = title;
-  made.addEventListener('click', event => {
-    if (event.detail) made.blur();  // after the mouse, keys are the table's; after Tab, the button's own
-    act(event);
-  });
-  return made;
+  return onPress(made, act);
 }
