@@ -147,6 +147,13 @@ def test_the_list_is_played_with_keys_and_gives_its_files_away(shelf, batch):
 
     page.click(line(1), modifiers=["Shift"])
     page.wait_for_selector("text=chosen: 3")
+    for _ in range(2):  # a finger has no Shift: a tap chooses, once that is asked for
+        page.evaluate("list => document.querySelector(`${list} .several`).click()", LIST)
+        page.click(line(2))
+    assert page.get_attribute(f"{LIST} .take_rows", "data-played") == names[1]
+    page.click(line(1))
+    page.click(line(3), modifiers=["Shift"])
+    page.wait_for_selector("text=chosen: 3")
     download, addresses, plain = dragged(page, line(2))
     kind, name, url = download.split(":", 2)
     assert (kind, name) == ("audio/wav", names[1])

@@ -228,6 +228,22 @@ def test_several_chosen_pads_are_carried_as_several_addresses(still):
     assert dragged(page, pad(2))["text/uri-list"].count("http") == 1  # one that is not chosen goes alone
 
 
+def test_a_finger_chooses_several_by_tapping_them(still):
+    page = still
+    page.click(pad(1))
+    assert not page.is_visible("#generate-pads .several")  # a mouse has Ctrl and Shift beside it
+    page.evaluate("document.querySelector('#generate-pads .several').click()")
+    played = page.get_attribute("#generate-pads .pads", "data-played")
+    page.click(pad(3))
+    page.click(pad(4))
+    page.click(pad(4))
+    assert page.get_attribute("#generate-pads .pads", "data-played") == played
+    assert dragged(page, pad(3))["text/uri-list"].count("http") == 2
+    page.evaluate("document.querySelector('#generate-pads .several').click()")
+    page.click(pad(2))
+    assert page.locator("#generate-pads .pad.chosen").count() == 1
+
+
 def test_the_play_head_follows_the_pad_and_a_click_plays_from_there(still):
     page = still
     page.keyboard.press("l")

@@ -8,6 +8,7 @@ const can = new Set(props.actions || []);
 const drawn = new Map();  // what a cell shows → its element
 const picked = {told: '[]', timer: 0};
 const told = {id: null, at: 0, timer: 0};  // of which sound Python was asked for a closer look, and when
+let tapping = false;  // whether a tap chooses one more instead of playing: fingers have no Ctrl
 let first = 0, chosen = new Set(), lead = null, letters = PAD_LETTERS, before = [], asked = false;
 
 const tools = make(root, 'div', 'tools'), grid = make(root, 'div', 'grid');
@@ -31,6 +32,7 @@ const acts = make(tools, 'div', 'acts');
 if (can.has('star')) signButton(acts, 'star', 'star (S)', star);
 if (can.has('rename')) signButton(acts, 'name', 'rename (F2)', rename);
 if (can.has('remove')) signButton(acts, 'trash', 'to the trash (Delete)', remove);
+const several = can.has('remove') ? signButton(tools, 'several', 'choose several by tapping them', severally) : null;
 const undo = signButton(tools, 'undo', 'take it out of the trash again (Ctrl+Z)', () => trigger('undone'), 'Undo');
 const said = make(tools, 'span', 'said');
 const back = signButton(tools, 'back', 'the screen before (Page Up)', () => turn(-1));
@@ -46,6 +48,7 @@ function markTools() {
     : 'as loud as they are; click to match them';
   acts.hidden = !chosen.size;
   undo.hidden = !thrown;
+  if (several) several.classList.toggle('on', tapping);
   setText(said, chosen.size > 1 ? `${chosen.size} chosen` : thrown ? `${thrown} in the trash` : midi.state.lacks);
   for (const each of [back, next, pages]) each.hidden = count <= per();
   back.disabled = !first;
@@ -201,7 +204,7 @@ grid.addEventListener('click', event => {
   if (!item) return;
   if (event.target.closest('button.star')) trigger('starred', {id: item.id, on: !item.starred});
   else if (event.shiftKey && lead !== null) choose(range(indexOf(lead), i));
-  else if (event.ctrlKey || event.metaKey) choose(toggled(item.id));
+  else if (event.ctrlKey || event.metaKey || tapping) choose(toggled(item.id));
   else play(i, {event});
 });
 
@@ -216,6 +219,11 @@ function range(a, b) {
 function toggled(id) {
   lead = id;
   return chosen.has(id) ? [...chosen].filter(each => each !== id) : [...chosen, id];
+}
+
+function severally() {
+  tapping = !tapping;
+  mark();
 }
 
 function choose(ids) {

@@ -3,6 +3,7 @@
 const root = element.querySelector('.take_rows');
 const CALM = 150;  // ms: arrows that run through the list ask for one closer look, not for forty
 const COLUMNS = ['', '', 'name', 'measured', 'role', 'LoRA', 'length', 'made'];
+let tapping = false;  // whether a tap chooses one more instead of playing: fingers have no Ctrl
 let chosen = new Set(), lead = null, picked = '[]', asked = false, before = [];
 const told = {id: null, at: 0, look: 0, pick: 0};
 
@@ -24,6 +25,7 @@ const acts = make(tools, 'div', 'acts');
 signButton(acts, 'star', 'star (S)', star);
 signButton(acts, 'name', 'rename (F2)', rename);
 signButton(acts, 'trash', 'to the trash (Delete)', remove);
+const several = signButton(tools, 'several', 'choose several by tapping them', severally);
 const undo = signButton(tools, 'undo', 'take it out of the trash again (Ctrl+Z)', () => trigger('undone'), 'Undo');
 const said = make(tools, 'span', 'said');
 
@@ -82,6 +84,7 @@ function mark() {
   level.title = speaker.state.matched ? 'all are equally loud; click to hear them as they are' : 'as loud as they are; click to match them';
   acts.hidden = !chosen.size;
   undo.hidden = !thrown;
+  several.classList.toggle('on', tapping);
   setText(said, chosen.size > 1 ? `${chosen.size} chosen` : thrown ? `${thrown} in the trash` : '');
   tellPicked();
 }
@@ -150,6 +153,11 @@ function move(by) {
   if (to !== at) play(to);
 }
 
+function severally() {
+  tapping = !tapping;
+  mark();
+}
+
 function choose(ids) {
   chosen = new Set(ids);
   mark();
@@ -185,7 +193,7 @@ body.addEventListener('click', event => {
   else if (event.shiftKey && lead !== null) {
     const [low, high] = [indexOf(lead), i].sort((a, b) => a - b);
     choose(items().slice(low, high + 1).map(each => each.id));
-  } else if (event.ctrlKey || event.metaKey) {
+  } else if (event.ctrlKey || event.metaKey || tapping) {
     lead = item.id;
     choose(chosen.has(lead) ? [...chosen].filter(id => id !== lead) : [...chosen, lead]);
   } else play(i, event);
