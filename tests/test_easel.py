@@ -22,7 +22,7 @@ def easel(workspace):
     workspace.cache.mkdir(parents=True)
     with gr.Blocks(analytics_enabled=False) as page:
         made = Easel(Studio(workspace, page, gr.Timer(3)))
-    made._sources.keep("me", Source("token", workspace.root / "a.wav", "embedded", 1, (128, 128)))
+    made._sources.keep("me", Source("token", workspace.root / "a.wav", ("embedded", "cpu", ""), 1, (128, 128), {}))
     return made
 
 

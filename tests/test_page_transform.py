@@ -200,6 +200,7 @@ def test_everything_is_seen_at_once_on_a_small_desktop_screen(transform, served,
 def test_a_way_gives_a_pad_for_every_step(transform, served):
     page = transform
     mode(page, "Travel")
+    page.wait_for_function("document.querySelector('#transform-note').innerText.startsWith('Say where the way begins')")
     write(page, "way-start", "first kick")
     write(page, "way-end", "last hat")
     page.fill("#travel-count input", "3")

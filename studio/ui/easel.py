@@ -44,13 +44,20 @@ SAME = gr.skip()
 
 @dataclass
 class Source:
-    """A page's sound. size : columns and rows of its mask; mask : the file, None while nothing is painted."""
+    """A page's sound.
+
+    look : base, device and the name of a LoRA, with which it was looked at
+    size : columns and rows of its mask
+    said : the note that tells of it
+    mask : the file, None while nothing is painted
+    """
 
     token: str
     path: Path
-    base: str
+    look: tuple[str, ...]
     windows: int
     size: tuple[int, int]
+    said: dict[str, Any]
     mask: Path | None = None
     serial: int = 0
 
@@ -71,6 +78,10 @@ class Easel:
                               "one that you have made")
         return source
 
+    def holds(self, session: str) -> bool:
+        """Whether the page has a sound."""
+        return session in self._sources
+
     # ------------------------------------------------------------------------------------------------- sounds come in
     def upload(self, request: gr.Request, path: str, *look: Any) -> Iterator[list[Any]]:
         """A file was dropped. look : base, device and the name of a LoRA ("" for none), which say how it is seen."""
@@ -84,8 +95,9 @@ class Easel:
 
     def again(self, request: gr.Request, *look: Any) -> Iterator[list[Any]]:
         """The base or the LoRA is another: the same sound as it will see it. What is painted stays where it can."""
-        if request.session_hash in self._sources:
-            yield from self._open(request.session_hash, self.source(request.session_hash).path, *look)
+        source = self._sources.get(request.session_hash)
+        if source and source.look != look:
+            yield from self._open(request.session_hash, source.path, *look)
         else:
             yield [SAME, SAME]
 
@@ -99,9 +111,9 @@ class Easel:
             yield engine.canvas.of_file(path, settings, report=report)
 
         for said, made in watched(work, threading.Event()):
-            yield [SAME, said] if made is None else self._placed(session, path, base, *made)
+            yield [SAME, said] if made is None else self._placed(session, path, (base, device, lora), *made)
 
-    def _placed(self, session: str, path: Path, base: str, canvas: "Canvas", waveform: "Tensor",
+    def _placed(self, session: str, path: Path, look: tuple[str, ...], canvas: "Canvas", waveform: "Tensor",
                 sample_rate: int) -> list[Any]:
         """A sound stands on the page's easel: [Painting, note]."""
         size, seconds = (canvas.columns, len(canvas.pixels)), waveform.shape[1] / sample_rate
@@ -111,11 +123,11 @@ class Easel:
         with self._lock:
             before = self._sources.get(session)
             if before and (before.path, before.size) == (path, size):
-                before.base, before.windows = base, canvas.windows
-                return [SAME, SAME]
+                before.look, before.windows, before.said = look, canvas.windows, told
+                return [SAME, told]
             if before:
                 self._wipe(before)
-            source = Source(secrets.token_urlsafe(12), path, base, canvas.windows, size)
+            source = Source(secrets.token_urlsafe(12), path, look, canvas.windows, size, told)
             self._sources.keep(session, source)
         heard = self.studio.served(path) if path.suffix.lower() in PLAYED else self.studio.written(
             waveform, sample_rate, path.stem)

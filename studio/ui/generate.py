@@ -34,7 +34,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
         stop = gr.Button("Stop", size="md", interactive=False, scale=0, min_width=80, elem_id="generate-stop")
     with gr.Row():
         with gr.Column(scale=10, min_width=320):
-            said = Note(FIRST, min_height=NOTE_HEIGHT, elem_id="generate-note")
+            said = Note(FIRST, least_height=NOTE_HEIGHT, elem_id="generate-note")
             pads = Pads([], actions=() if studio.guest else PADS, elem_id="generate-pads",
                         drop_into="" if studio.guest else RESTORE, hint="New sounds appear here, one by one.")
             detail = Detail(None, actions=GUESTS_DETAIL if studio.guest else DETAIL, elem_id="generate-detail",

@@ -92,7 +92,7 @@ def _wish(studio: Studio) -> tuple:
 
 def _run_shown(view: RunView) -> list[gr.components.Component]:
     """The run that is shown: [note, losses, distances, previews], and for the owner [stop, resume, use, best]."""
-    said = Note(note(""), min_height=NOTE_HEIGHT, elem_id="run-note")
+    said = Note(note(""), least_height=NOTE_HEIGHT, elem_id="run-note")
     buttons = []
     if not view.studio.guest:
         with gr.Row():

@@ -10,7 +10,7 @@ from studio.settings import MorphSettings, TransformSettings
 from studio.ui.components.detail import Detail
 from studio.ui.components.live_track import LiveTrack
 from studio.ui.components.mask_brush import MaskBrush
-from studio.ui.components.note import Note, note
+from studio.ui.components.note import Note
 from studio.ui.components.pads import Pads
 from studio.ui.easel import Easel
 from studio.ui.form import Form
@@ -19,10 +19,8 @@ from studio.ui.results import PADS, lora_slot, wire_changing, wire_looking
 from studio.ui.shelf import Shelf
 from studio.ui.studio import QUEUED, QUICK, Studio, to_front
 from studio.ui.toasts import told
-from studio.ui.transform_bench import CHANGE, TRACK, TRAVEL, TransformBench
+from studio.ui.transform_bench import CHANGE, HINTS, TRACK, TRAVEL, TransformBench
 
-FIRST = note("Drop a sound, or press Transform beside one that you made. Travel and Track need only words.",
-             tone="next")
 EMPTY = "Drop a sound here: WAV, FLAC, OGG, MP3 or AIFF, a one-shot or a whole song."
 OPEN = "transform-open"  # where a sound goes in that is dropped anywhere on the tab
 SUFFIXES = [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"]
@@ -53,7 +51,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
                 live = LiveTrack(None, elem_id="transform-live", elem_classes="of-track")
                 with gr.Row(equal_height=True):
                     with gr.Column(scale=1, min_width=200):
-                        said = Note(FIRST, min_height=NOTE_HEIGHT, elem_id="transform-note")
+                        said = Note(HINTS[CHANGE], least_height=NOTE_HEIGHT, elem_id="transform-note")
                     with gr.Column(scale=0, min_width=150, elem_classes="of-change"):
                         opened = gr.UploadButton("Open a sound", file_types=SUFFIXES, size="md", elem_id=OPEN)
                 pads = Pads([], actions=PADS, rows=1, elem_id="transform-pads",
@@ -66,6 +64,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     bench = TransformBench(studio, shelf, easel, {"mode": mode, "via": via, **loose},
                            [shared, change, way, travel, track])
     mode.change(None, mode, None, js=MARK, **QUICK)
+    mode.input(bench.turned, mode, said, **QUICK)
     for event in (tab.select, studio.page.load):
         event(bench.loras, None, loose["lora"], **QUICK)
     wire_looking(shelf, tab, pads, detail)

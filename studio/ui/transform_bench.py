@@ -30,6 +30,13 @@ KINDS = {CHANGE: TransformSettings, TRAVEL: MorphSettings, TRACK: MorphSettings}
 WIDEST_FIELD = 8  # columns and rows that pads show
 PIECES = 64  # the newest ones of a track, that the page is told of
 SAME = gr.skip()
+HINTS = {
+    CHANGE: note("Drop a sound, or press Transform beside one that you made. Travel and Track need only words.",
+                 tone="next"),
+    TRAVEL: note("Say where the way begins and where it ends; the sounds on it go from the one to the other.",
+                 tone="next"),
+    TRACK: note("Say how the track begins and how it ends; it is heard while it is made.", tone="next"),
+}
 
 
 @dataclass
@@ -109,6 +116,13 @@ class TransformBench(Making):
     def loras(self) -> dict:
         """The LoRAs to choose from."""
         return gr.update(choices=self.studio.lora_choices())
+
+    def turned(self, request: gr.Request, mode: str) -> Any:
+        """Another mode was chosen: what to do in it, or what is to be said of the sound that is there to be changed."""
+        session = request.session_hash
+        if session in self._stops:
+            return SAME
+        return self.easel.source(session).said if mode == CHANGE and self.easel.holds(session) else HINTS[mode]
 
     # ------------------------------------------------------------------------------------------------ making sounds
     def make(self, request: gr.Request, *values: Any) -> Iterator[list[Any]]:

@@ -1,5 +1,6 @@
 // A sentence, lines under it, a bar of progress. Everything said goes through textContent.
 const root = element.querySelector('.note');
+root.style.minHeight = `${props.least_height}px`;
 let stage = null, began = 0, first = 0;
 
 function spoken(seconds) {

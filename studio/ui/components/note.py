@@ -8,9 +8,16 @@ from studio.ui.components.drawn import Drawn
 
 
 class Note(Drawn):
-    """Shows what `note(...)` or `working(...)` say."""
+    """Shows what `note(...)` or `working(...)` say.
+
+    least_height : pixels that it takes in any case, so that what stands below does not jump. Gradio's own `min_height`
+                   is off while an event is on its way: buttons moved away under the mouse, whose clicks were lost
+    """
 
     drawing = "note"
+
+    def __init__(self, value: Any = None, *, least_height: int = 0, **kwargs: Any) -> None:
+        super().__init__(value, least_height=least_height, **kwargs)
 
 
 def note(text: str, lines: Sequence[str] = (), tone: str = "quiet") -> dict[str, Any]:
