@@ -159,6 +159,9 @@ class GenerateSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.seed + self.count > 2**31:
+            raise StudioError(f"seed is {self.seed} and count {self.count}, but no sound has a seed above {2**31 - 1}; "
+                              f"give a seed of at most {2**31 - self.count}")
 
 
 @dataclass(frozen=True)

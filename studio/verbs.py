@@ -198,7 +198,9 @@ def _lora_file(path: Path) -> Path:
 
 
 def _seconds(events: list[dict[str, Any]]) -> float:
-    return events[-1]["time"] - events[0]["time"]
+    """Since it was started, the last time where it went on after a pause."""
+    began = [event["time"] for event in events if event.get("stage") == "resume"]
+    return events[-1]["time"] - (began or [events[0]["time"]])[-1]
 
 
 def pretrain(arguments: argparse.Namespace) -> dict[str, Any]:

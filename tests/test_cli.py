@@ -20,8 +20,8 @@ from studio.files import write_json
 from studio.progress import Estimate
 
 ROOT = Path(__file__).resolve().parent.parent
-VERBS = ("check", "demo-kit", "encode", "decode", "prepare", "train", "generate", "transform", "morph", "track",
-         "serve", "export-lora")
+VERBS = ("check", "demo-kit", "encode", "decode", "prepare", "export-dataset", "import-dataset", "train", "generate",
+         "transform", "split", "morph", "track", "pretrain", "serve", "tray", "export-lora")
 
 
 def said(capsys):
@@ -137,7 +137,7 @@ def test_every_verb_explains_itself(verb, capsys):
 @pytest.mark.parametrize(("verb", "kind"), [
     ("encode", settings.MelSettings), ("prepare", settings.PrepareSettings), ("prepare", settings.MelSettings),
     ("train", settings.TrainSettings), ("generate", settings.GenerateSettings),
-    ("transform", settings.TransformSettings)])
+    ("transform", settings.TransformSettings), ("pretrain", settings.PrepareSettings)])
 def test_every_setting_is_a_flag(verb, kind):
     parser = cli._parser()
     of_verb = next(action for action in parser._actions if hasattr(action, "choices") and action.choices
@@ -183,6 +183,12 @@ def test_an_estimate_is_told_and_nothing_is_trained(tmp_path, monkeypatch, capsy
     assert not list(tmp_path.iterdir())
 
 
+def test_the_seconds_of_a_run_that_went_on_leave_the_pause_out():
+    told = [{"time": 10.0}, {"time": 20.0, "status": "stopped"}, {"time": 90_000.0, "stage": "resume"},
+            {"time": 90_005.0, "status": "done"}]
+    assert (verbs._seconds(told[:2]), verbs._seconds(told)) == (10, 5)
+
+
 def test_another_loras_run_is_not_the_one_to_resume(tmp_path):
     for name in ("kit", "kit_2"):  # the run of kit_2.safetensors, the newer one, is called as kit's second would be
         write_json(tmp_path / f"{name}.run" / "settings.json", {"out": str(tmp_path / f"{name}.safetensors")})
@@ -211,7 +217,10 @@ def test_a_start_that_failed_is_not_in_the_way_of_going_on(tmp_path):
             (folder / "checkpoints" / "step-00000010").mkdir(parents=True)
     assert verbs._last_run(tmp_path / "mine.safetensors").name == "mine.run"
     shutil.rmtree(tmp_path / "mine.run" / "checkpoints")
-    assert verbs._last_run(tmp_path / "mine.safetensors").name in ("mine.run", "mine_2.run")
+    for name in ("mine.run", "mine_2.run"):  # else the newer one
+        os.utime(tmp_path / name / "settings.json")
+        os.utime(tmp_path / ({"mine.run", "mine_2.run"} - {name}).pop() / "settings.json", (1, 1))
+        assert verbs._last_run(tmp_path / "mine.safetensors").name == name
 
 
 @pytest.mark.parametrize("line", [["--port", "99999"], ["--port", "-1"], ["serve", "--port", "99999"],

@@ -26,7 +26,7 @@ def test_the_end_of_the_sound_is_the_end_of_the_picture():
     assert bright[-1]
 
 
-@pytest.mark.parametrize("sample_rate", [8000, 44100, 96000])
+@pytest.mark.parametrize("sample_rate", [4000, 44100, 96000, 384_000])
 @pytest.mark.parametrize("samples", [50, 4410, 2_000_000, 15_000_000])
 def test_any_length_at_any_rate_has_a_picture_of_bearable_size(samples, sample_rate):
     pixels = closeup.of_sound(tone(440, samples, sample_rate).expand(2, -1), sample_rate).pixels

@@ -6,10 +6,13 @@ import types
 
 import gradio as gr
 import pytest
+import torch
 from PIL import Image
 
-from studio.engine import masks
+from studio.engine import library, masks
+from studio.engine.picture import Picture
 from studio.errors import StudioError
+from studio.settings import GenerateSettings, MelSettings
 from studio.ui.easel import MOST_BYTES, Easel, Source
 from studio.ui.studio import Studio
 
@@ -72,3 +75,14 @@ def test_a_page_without_a_sound_is_told_to_bring_one(easel):
         easel.source("somebody else")
     easel.painted(types.SimpleNamespace(session_hash="nobody"), gr.EventData(None, {"token": "t", "serial": 1,
                                                                                     "mask": png()}))
+
+
+def test_a_take_that_gets_another_name_is_still_what_is_painted_on(easel, workspace):
+    mel = MelSettings(iterations=1)
+    take = library.keep(0.5 * torch.rand(4000), Picture(torch.zeros(128, 128, dtype=torch.uint8), 0.0, 4000, mel),
+                        library.recipe_for(GenerateSettings(prompt="kick", seed=1), "generate", mel),
+                        workspace.takes, "a")
+    list(easel.take(ME, gr.EventData(None, {"id": take.path.name}), "embedded", "cpu", ""))
+    source = easel.source("me")
+    library.rename(take, "other")
+    assert source.path.is_file() and source.path.stem == "a"

@@ -46,6 +46,26 @@ def rows_of(folder):
 
 
 # --------------------------------------------------------------------------------------------------------------- in
+def test_a_row_whose_files_are_gone_keeps_its_name_to_itself(kit, pictures):
+    row = rows_of(kit)["my kick"]
+    for name in (row.audio, row.file_name):
+        (kit / name).unlink()
+    (pictures / "3_kick" / "two.txt").write_text("another kick", encoding="utf-8")
+    exchange.import_pictures(pictures, kit)
+    names = [each.file_name for each in dataset.look(kit).one_shots]
+    assert len(names) == 4 == len(set(names))
+
+
+@pytest.mark.parametrize("name", ["808_kicks", "2024_kit"])
+def test_a_folder_named_after_a_machine_or_a_year_weighs_as_others_do(pictures, tmp_path, name):
+    (pictures / "3_kick").rename(pictures / name)
+    exchange.import_pictures(pictures, tmp_path / "kohya's")
+    assert rows_of(tmp_path / "kohya's")["my kick"].weight == 100  # its captions lie beside, as kohya's do
+    (pictures / name / "two.txt").unlink()
+    exchange.import_pictures(pictures, tmp_path / "ds")
+    assert [row.weight for row in rows_of(tmp_path / "ds").values()] == [1, 1, 1]
+
+
 def test_pictures_of_ours_become_a_dataset_with_captions_weights_and_sounds(kit, pictures):
     rows = rows_of(kit)
     assert rows["my hat, dark"].weight == 1 and rows["my kick"].weight == 3

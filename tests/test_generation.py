@@ -79,6 +79,12 @@ def test_a_stop_leaves_within_a_step_and_keeps_what_is_there(settings, tmp_path)
     assert len(library.takes(tmp_path)) == 2
 
 
+def test_the_last_sound_needs_a_seed_too(settings):
+    assert dataclasses.replace(settings, seed=2**31 - 3).count == 3
+    with pytest.raises(StudioError, match="give a seed of at most 2147483645"):
+        dataclasses.replace(settings, seed=2**31 - 2)
+
+
 def test_a_drawn_seed_is_written_down(settings, tmp_path):
     drawn = library.settled(from_dict(GenerateSettings, vars(settings) | {"seed": -1}))
     assert drawn.seed >= 0

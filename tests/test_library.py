@@ -108,7 +108,7 @@ def test_marks_set_at_the_same_time_are_all_kept(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(take.starred and take.note == "n" for take in library.takes(tmp_path))
+    assert [(take.starred, take.note) for take in library.takes(tmp_path)] == [(True, "n")] * 2
 
 
 def test_marking_a_take_that_is_gone_says_so_and_leaves_no_file(tmp_path):

@@ -290,7 +290,12 @@ def test_chosen_sounds_go_to_the_export_folder_and_all_found_into_a_zip(page, se
     assert [path.name for path in folder.iterdir()] == ["kick 01.wav"]
     assert soundfile.info(folder / "kick 01.wav").subtype == "PCM_24"
 
+    page.click(line(1), modifiers=["Control"])
+    page.wait_for_selector("text=chosen: 2")
     page.get_by_label("all found: 3").click()
+    page.keyboard.press("s")  # a mark changes nothing of what is to be exported
+    page.wait_for_function(f"document.querySelectorAll('{LIST} .take.starred').length === 2")
+    assert page.get_by_label("all found: 3").is_checked()
     page.click("#export-preset input")
     page.get_by_role("option", name="sfz-kit").click()
     page.get_by_role("button", name="How they are written").click()

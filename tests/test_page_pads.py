@@ -58,6 +58,21 @@ def test_pads_on_a_hidden_tab_are_deaf(still):
     assert page.get_attribute("#generate-pads .pads", "data-played").startswith("take_19")
 
 
+def test_a_sound_on_another_screen_is_not_what_delete_means(still, served):
+    page, pads = still, "#transform-pads"
+    open_tab(page, "Transform")
+    page.wait_for_selector(f"{pads} .pad")
+    page.keyboard.press("1")
+    assert page.locator(f"{pads} .acts").is_visible()
+    page.keyboard.press("PageDown")
+    page.wait_for_selector(f"{pads} .pages >> text=9–16")
+    assert not page.locator(f"{pads} .acts").is_visible()
+    page.keyboard.press("Delete")
+    page.keyboard.press("PageUp")
+    assert page.locator(f"{pads} .pages").inner_text().startswith("1–8 of 16")
+    open_tab(page, "Generate")
+
+
 def test_pads_play_equally_loud_unless_that_is_switched_off(still):
     page = still
     page.evaluate(WATCH_GAINS)

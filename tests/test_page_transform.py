@@ -295,6 +295,13 @@ def test_scripts_call_the_verbs_by_name(served, tmp_path):
     assert soundfile.info(file).frames == round(0.4 * RATE) and made["seed"] == 3
     with pytest.raises(Exception, match="no uploaded file"):
         caller.predict({"path": "/etc/hostname"}, "snare", api_name="/transform")
+    way = caller.predict("kick", "clap", count=2, via="tom\n\nrim", steps=1, seed=3, base=str(served.base),
+                         api_name="/morph")
+    assert len(way) == 2 and "kick" in way[0]["prompt"] and "clap" in way[1]["prompt"]
+    (loop,) = caller.predict("shaker", bpm=120, bars=1, loop=True, steps=1, seed=3, base=str(served.base),
+                             api_name="/track")
+    file = loop["file"]["path"] if isinstance(loop["file"], dict) else loop["file"]
+    assert soundfile.info(file).frames == 2 * RATE
     names = caller.view_api(return_format="dict")["named_endpoints"].keys()
     assert set(names) == {"/generate", "/transform", "/morph", "/track"}
 

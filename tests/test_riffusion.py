@@ -173,7 +173,7 @@ def test_riffusions_clip_gives_riffusions_picture(stereo):
         theirs = numpy.array(image)
     ours = torch.stack(drawn[0].chunk(2, dim=1)) if stereo else drawn[0]
     difference = torch.from_numpy(numpy.array(riffusion.image_of(ours)).astype(int) - theirs.astype(int))
-    assert (difference.abs() <= 2).double().mean() >= 0.995
+    assert difference.abs().max() <= 1
     assert found.mel.stereo == stereo
     assert found.peak_db == pytest.approx(float(peak_db[0]), abs=1e-3)
 

@@ -82,6 +82,18 @@ def test_one_stem_is_changed_and_mixed_back(tmp_path: Path, tiny_base: Path, mon
     assert torch.allclose(result, original + bass * (10 ** 0.3 - 1), atol=1e-5)
 
 
+def test_a_stem_that_comes_back_louder_does_not_clip(tmp_path: Path, tiny_base: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transform_module, "over", lambda base, mel, part, *rest, **more: part)
+    source = audio.write(tmp_path / "song.wav", mix(1) / mix(1).abs().max(), RATE)
+    settings = TransformSettings(base=str(tiny_base), device="cpu", stem="bass", stem_db=24)
+    loud, _ = audio.read(transform_module.transform(source, tmp_path / "out.wav", settings))
+    original = audio.read(source)[0]
+    wanted = original + stems.apart(original, RATE, device="cpu")["bass"] * (10 ** (24 / 20) - 1)
+    assert wanted.abs().max() > 1
+    assert torch.allclose(loud, wanted / wanted.abs().max(), atol=1e-5)
+
+
 def test_a_model_out_of_reach_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> None:
         raise URLError("no way")

@@ -87,6 +87,12 @@ def test_a_stop_keeps_what_is_there_as_a_wav_that_fades_out(tmp_path: Path, quic
     assert audio.read_recipe(tmp_path / "track.wav")["settings"]["seconds"] == 60
 
 
+def test_the_same_track_is_the_same_file_and_is_called_what_it_is(tmp_path: Path, quick: dict) -> None:
+    settings = MorphSettings(start="kick", seconds=1, **quick | {"seed": 3})
+    one, again = (track(settings, tmp_path / folder / "my loop.wav").read_bytes() for folder in ("one", "again"))
+    assert one == again and b"INAM\x08\0\0\0my loop\0" in one
+
+
 def test_a_stop_before_the_first_piece_leaves_no_file(tmp_path: Path, quick: dict) -> None:
     def stop(progress: Progress) -> None:
         raise Cancelled

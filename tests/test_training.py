@@ -147,6 +147,15 @@ def test_accumulated_batches_weigh_as_one(kit, settings, tmp_path, monkeypatch):
             assert (summed[key] - value).norm() < 0.02 * value.norm() < 0.2 * (half[key] - value).norm()
 
 
+def test_checkpointed_gradients_teach_the_same(kit, settings, tmp_path):
+    settings = dataclasses.replace(settings, text_encoder=True, steps=3)
+    kept, made_anew = (weights(train(kit, dataclasses.replace(settings, gradient_checkpointing=wish),
+                                     tmp_path / str(wish))) for wish in (False, True))
+    assert kept.keys() == made_anew.keys()
+    for key, value in kept.items():
+        assert (made_anew[key] - value).norm() <= 1e-3 * value.norm(), key
+
+
 def test_disabled_sounds_and_weights_are_honoured(kit, tiny_base, settings):
     shots = dataset.load(kit).one_shots
     rows = [dataclasses.replace(shot, enabled=index != 0, weight=3.0 if index == 1 else 1.0)
@@ -209,6 +218,14 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(kit, settings, 
     assert [each.note for each in told if "step-00000006 is damaged" in each.note]
     assert [each.step for each in told if each.stage == "train"] == [5, 6]
     assert same(whole, again)
+
+
+def test_what_fp16_has_saved_goes_on_in_another_number_format(kit, settings, tmp_path):
+    whole = weights(train(kit, settings, tmp_path))
+    path = tmp_path / "checkpoints/step-00000004/state.pt"
+    torch.save(torch.load(path) | {"scaler": {"scale": 65536.0}}, path)  # as its scaler of gradients is kept
+    shutil.rmtree(tmp_path / "checkpoints/step-00000006")
+    assert same(whole, weights(train(kit, settings, tmp_path, resume=True)))
 
 
 def test_a_dataset_that_is_gone_is_named(kit, settings, tmp_path):

@@ -194,6 +194,8 @@ def test_the_estimate_is_told_once_after_a_few_real_steps(kit, settings, tmp_pat
 def test_an_estimate_leaves_nothing_but_the_latents(kit, settings, monkeypatch, tmp_path):
     monkeypatch.setattr(loop.tempfile, "tempdir", str(tmp_path))
     found = estimate(kit, dataclasses.replace(settings, steps=50, preview_every=25))
+    shared = estimate(kit, dataclasses.replace(settings, epochs=100, processes=2, batch_size=1))
+    assert shared.steps == 250 and shared.seconds > 250 * shared.seconds_per_step  # two share what one has measured
     assert found.steps == 50 and found.seconds > 50 * found.seconds_per_step > 0
     assert not list(tmp_path.iterdir())
 

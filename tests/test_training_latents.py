@@ -183,3 +183,14 @@ def test_every_variant_is_shown_and_nothing_else(base, kit, tmp_path):
     known = all_latents(found)
     which = {int((known == each).flatten(1).all(dim=1).nonzero()[0]) for each in shown}
     assert len(which) > 15
+
+
+def test_captions_are_left_out_as_often_as_was_asked(base, kit, tmp_path):
+    """No words are what guidance compares with, so a share of the batches must be without any."""
+    def left_out(chance):
+        found = material(base, kit, tmp_path, dataclasses.replace(SETTINGS, caption_dropout=chance))
+        states = torch.cat([found.batch(step, 0).states for step in range(100)])
+        return (states == found.states[0]).flatten(1).all(dim=1).float().mean().item()
+
+    assert (left_out(0.0), left_out(1.0)) == (0, 1)
+    assert 0.2 < left_out(0.3) < 0.4

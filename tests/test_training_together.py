@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from kits import thumps
 from safetensors.torch import load_file
 
 from studio import jobs
-from studio.engine.training import train
+from studio.engine.training import together, train
+from studio.errors import StudioError
 from studio.runs import Run
 from studio.settings import TrainSettings
 
@@ -62,3 +64,19 @@ def test_a_stop_is_heard_by_all_at_the_same_step_and_the_run_goes_on_from_there(
     code, again = launched(kit, out, tiny_base, "--resume", "--steps", str(state.step + 2))
     assert code == 0 and again.folder == run.folder and again.state().status == "done"
     assert again.state().step == state.step + 2
+
+
+def test_whatever_ends_the_first_process_ends_the_others_too(monkeypatch):
+    """None waits for one that has left; the first ends by what it met, so that it can be told."""
+    sent = []
+    monkeypatch.setattr(together, "broadcast_object_list", lambda said: sent.append(list(said)))
+
+    def fails():
+        raise MemoryError("no more")
+
+    with pytest.raises(MemoryError):
+        together.on_main(types.SimpleNamespace(num_processes=2, is_main_process=True), fails)
+    assert sent == [["MemoryError", "no more", None]]
+    monkeypatch.setattr(together, "broadcast_object_list", lambda said: said.__setitem__(slice(None), sent[0]))
+    with pytest.raises(StudioError, match="no more"):
+        together.on_main(types.SimpleNamespace(num_processes=2, is_main_process=False), fails)

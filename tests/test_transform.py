@@ -313,6 +313,11 @@ def test_a_join_keeps_the_power_of_strangers_and_of_twins() -> None:
         assert 10 * power.log10().abs().max() < 0.5  # dB
 
 
+def test_laying_a_sound_over_its_twin_changes_nothing() -> None:
+    original = torch.randn(1000, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(crossfade.lay_over(original, original.clone(), [(300, 700)], 50), original, atol=1e-5)
+
+
 def test_laying_over_keeps_untouched_samples_bit_for_bit() -> None:
     original, new = torch.randn(2, 1000, generator=torch.Generator().manual_seed(0))
     mixed = crossfade.lay_over(original, new, [(300, 700), (800, 810)], 50)  # the second is shorter than two fades

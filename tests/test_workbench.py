@@ -7,6 +7,7 @@ import pytest
 
 from studio.errors import StudioError
 from studio.settings import GenerateSettings
+from studio.ui import making
 from studio.ui.form import Form
 from studio.ui.shelf import Shelf
 from studio.ui.studio import Studio
@@ -48,14 +49,16 @@ def test_the_last_batch_may_be_smaller():
     assert parts(run) == [0.8]
 
 
-def test_the_time_left_follows_from_what_is_done():
+def test_the_time_left_follows_from_what_is_done(monkeypatch):
+    now = iter((100.0, 108.0))
+    monkeypatch.setattr(making, "time", types.SimpleNamespace(monotonic=lambda: next(now)))
     run = Run(count=4, batch_size=4)
     assert run.said()["seconds_left"] is None
     run.heed("denoise", 0, 10)
-    run.began -= 8  # eight seconds ago
     run.heed("denoise", 5, 10)
-    assert run.said()["seconds_left"] == pytest.approx(12, abs=0.2)  # two fifths of all in eight seconds
-    assert (run.said()["step"], run.said()["total"]) == (0, 4)
+    said = run.said()
+    assert said["seconds_left"] == pytest.approx(12)  # two fifths of all in eight seconds
+    assert (said["step"], said["total"]) == (0, 4)
 
 
 # ------------------------------------------------------------------------------------------------------ making sounds

@@ -13,6 +13,7 @@ from studio.settings import MelSettings
 ROWS = 160
 MOST_COLUMNS = 800  # more than a player is wide
 CLOSEST, FARTHEST = 64, 8192  # samples between two columns; of minutes of sound several columns become one
+LOWEST_RATE, HIGHEST_RATE = 8000, 192_000  # Hz that mel settings know
 SLICE = 2048  # samples at 44.1 kHz
 TICKS_HZ = (100, 1000, 10_000)
 
@@ -28,6 +29,9 @@ class Closeup:
 def of_sound(waveform: Tensor, sample_rate: int) -> Closeup:
     """The close-up of a sound (channels, samples), its channels mixed."""
     mono = audio.to_mono(waveform)
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        within = min(max(sample_rate, LOWEST_RATE), HIGHEST_RATE)
+        mono, sample_rate = audio.resample(mono, sample_rate, within), within
     mel = _settings(mono.shape[-1], sample_rate)
     parts = mono.split(MOST_COLUMNS * mel.hop_length)  # one, but for a sound of minutes
     power = torch.cat([codec.mel_spectrogram(part[None], mel) for part in parts], dim=-1)

@@ -69,17 +69,16 @@ def lay_over(original: Tensor, made: Tensor, touched: Sequence[tuple[int, int]],
     """`made` over `original`, of one shape, in the stretches `touched`; elsewhere the original, bit for bit.
 
     touched : (first, end) of each stretch, in order and apart from one another
-    The equal-power cross-fades of `fade` samples lie inside the stretches, and are shorter in short ones.
+    The cross-fades of `fade` samples, as `join` makes them, lie inside the stretches, and are shorter in short ones.
     """
     whole = original.clone()
     for first, end in touched:
         new = made[..., first:end].clone()
         short = min(fade, (end - first) // 2)
-        rise = ramp(short, new)
         if first > 0:
-            new[..., :short] = new[..., :short] * rise + original[..., first : first + short] * rise.flip(0)
+            new[..., :short] = join(original[..., first : first + short], new[..., :short])
         if end < original.shape[-1]:
             left = new.shape[-1] - short
-            new[..., left:] = new[..., left:] * rise.flip(0) + original[..., end - short : end] * rise
+            new[..., left:] = join(new[..., left:], original[..., end - short : end])
         whole[..., first:end] = new
     return whole

@@ -137,7 +137,9 @@ def import_pictures(source: Path, folder: Path, mel: MelSettings | None = None, 
     common, refused = _common_mel(paths, mel, report)
     here = open_or_none(folder, common)
     common = here.mel if here else common
-    known = {(row.source, made_of(folder / row.audio)) for row in (here.one_shots if here else ())}
+    rows = here.one_shots if here else ()
+    known = {(row.source, made_of(folder / row.audio)) for row in rows}
+    names = {Path(row.file_name).stem for row in rows}  # of some the files may be gone
     said, added, waiting, unchanged = _said(paths), [], [], 0
     left_out = {path for path, _ in refused}
     wanted = [path for path in paths if str(path) not in left_out]
@@ -156,7 +158,7 @@ def import_pictures(source: Path, folder: Path, mel: MelSettings | None = None, 
                 continue
             if not added:
                 write_settings(folder, common, here.prepare if here else PrepareSettings())
-            row = _row(path, source, said, waveform, gain_db, common, folder)
+            row = _row(path, source, said, waveform, gain_db, common, folder, names)
             recipe = {"source": row.source, "sha1": sha1, "gain_db": row.gain_db}
             audio.write(folder / row.audio, waveform, common.sample_rate, recipe)
             picture.save(folder / row.file_name, replace(shown_picture, recipe=recipe))
@@ -231,16 +233,19 @@ def _heard(path: Path, image: Picture) -> tuple[torch.Tensor, float]:
 
 
 def _row(path: Path, root: Path, said: Mapping[Path, str], waveform: torch.Tensor, gain_db: float, mel: MelSettings,
-         folder: Path) -> OneShot:
+         folder: Path, names: set[str]) -> OneShot:
     heard = audio.to_mono(waveform) if waveform.dim() == 2 else waveform
     text = said.get(path) or captions.caption_of(path, root, heard, mel.sample_rate)
-    repeats = REPEATED.fullmatch(path.parent.name)
+    repeated = REPEATED.fullmatch(path.parent.name)
+    repeats = int(repeated[1]) if repeated else 1
+    if repeats > MOST_WEIGHT and not path.with_suffix(".txt").is_file():  # 808_kicks or 2024_kit, and not kohya's
+        repeats = 1
     stem = unused(folder / AUDIO / f"{slug(path.stem)}.wav",
-                  lambda wav: wav.exists() or (folder / IMAGES / f"{wav.stem}.png").exists()).stem
+                  lambda wav: wav.stem in names or wav.exists() or (folder / IMAGES / f"{wav.stem}.png").exists()).stem
     return OneShot(file_name=f"{IMAGES}/{stem}.png", audio=f"{AUDIO}/{stem}.wav", text=text,
                    source=told(path.absolute()), gain_db=round(gain_db, 4),
                    duration=round(waveform.shape[-1] / mel.sample_rate, 6),
-                   weight=min(MOST_WEIGHT, int(repeats[1])) if repeats else 1.0)
+                   weight=float(min(MOST_WEIGHT, repeats)))
 
 
 def _said(paths: Sequence[Path]) -> dict[Path, str]:

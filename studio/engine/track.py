@@ -48,7 +48,7 @@ def _recorded(found: Way, settings: MorphSettings, target: Path, report: Report)
     fade = round(END_FADE_MS / 1000 * found.mel.sample_rate)
     held, stopped = None, None  # the newest piece waits, so that a stop can fade it out
     with whole(target) as beside, \
-            WavStream(beside, found.mel.sample_rate, recipe_for(settings, "track", found.mel)) as file:
+            WavStream(beside, found.mel.sample_rate, recipe_for(settings, "track", found.mel), target.stem) as file:
         try:
             for piece in _pieces(found, settings, report):
                 if held is not None:

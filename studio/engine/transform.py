@@ -36,7 +36,8 @@ def transform(source: Path, target: Path, settings: TransformSettings, *, mask: 
     The result has the source's sample_rate, exactly its length, about its level, and two channels where the source
     has two; more become one. `strength` 0 gives the codec's round trip: lossy, because phase is found anew, unless
     `keep_phase` begins from the source's. Where a mask leaves whole stretches of time untouched, the samples there are
-    the source's own. With `stem` only those instruments are made anew, and mixed back `stem_db` louder.
+    the source's own. With `stem` only those instruments are made anew, and mixed back `stem_db` louder; a mix that
+    exceeds full scale by it is made quieter as a whole.
 
     mask : a picture of any size over the whole sound, white = make anew, black = keep, grey = in between
     Raises StudioError for a file, base, LoRA, mask or reference that does not work; a stop (`Cancelled`) writes
@@ -54,6 +55,7 @@ def transform(source: Path, target: Path, settings: TransformSettings, *, mask: 
                                                           report=report)[settings.stem]
     made = over(base, mel, part, sample_rate, settings, painted, report=report)
     whole = made if not settings.stem else original - part + made * 10 ** (settings.stem_db / 20)
+    whole = whole / whole.abs().max().clamp_min(1)  # a louder stem beside the others may need room
     recipe = {**recipe_for(settings, "transform", mel), "source": Path(source).name}
     if mask is not None:
         recipe["mask"] = Path(mask).name

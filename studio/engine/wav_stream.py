@@ -19,9 +19,10 @@ class WavStream:
     The recipe stands before the samples, and the sizes in the header are brought up to date after every piece.
     """
 
-    def __init__(self, path: Path, sample_rate: int, recipe: dict | None = None) -> None:
-        audio.write(path, torch.zeros(0), sample_rate, recipe)
-        self._path, self._head, self.samples = Path(path), _samples_last(Path(path).read_bytes()), 0
+    def __init__(self, path: Path, sample_rate: int, recipe: dict | None = None, title: str = "") -> None:
+        self._path, self.samples = Path(path), 0
+        empty = audio.wav_bytes(torch.zeros(0), sample_rate)
+        self._head = _samples_last(audio.signed(empty, title or self._path.stem, recipe))
 
     def append(self, waveform: Tensor) -> None:
         """Write (samples,) after what is there; what exceeds ±1 is clipped. Raises OSError where the disk is full."""

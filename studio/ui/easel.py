@@ -90,7 +90,8 @@ class Easel:
     def take(self, request: gr.Request, event: gr.EventData, *look: Any) -> Iterator[list[Any]]:
         """A take was sent here from a closer look at it: [*shown, the mode in which it is changed]."""
         found = engine.library.find(self.studio.workspace.takes, str(event.id))
-        for answer in self._open(request.session_hash, found.path, *look):
+        path = Path(self.studio.served(found.path))  # the take may get another name, or go, while it is painted on
+        for answer in self._open(request.session_hash, path, *look):
             yield [*answer, "Change"]
 
     def again(self, request: gr.Request, *look: Any) -> Iterator[list[Any]]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -76,6 +76,17 @@ class Place:
         return asked | dict(since=time.time() - days * DAY if days else None)
 
 
+class Opened(NamedTuple):
+    """What of the tab is new as it comes to the front: roles and LoRAs to choose from, a note, a Shown or None, and the
+    number of the look at the files."""
+
+    role: Any = SAME
+    lora: Any = SAME
+    said: Any = SAME
+    detail: Any = SAME
+    look: Any = SAME
+
+
 class Finder:
     """The handlers. Most answer with `shown`: [Screen, Lines, Part, note, what can be exported, Shown or None]."""
 
@@ -101,14 +112,14 @@ class Finder:
             return self._places.get(request.session_hash) or self._places.keep(request.session_hash, Place())
 
     # ------------------------------------------------------------------------------------------------------- finding
-    def opened(self, request: gr.Request) -> Iterator[list[Any]]:
-        """The tab comes to the front: the files are looked at: [roles, LoRAs, note, Shown or None, number of the look].
+    def opened(self, request: gr.Request) -> Iterator[Opened]:
+        """The tab comes to the front: the files are looked at.
 
         What is found is listed by `search` alone, which a new look number calls: two answers on their way at once could
         reach the page in the wrong order.
         """
         place, stop = self.place(request), threading.Event()
-        yield [*self._filters(place), *[SAME] * 3]
+        yield Opened(*self._filters(place))
 
         def work(report: Report) -> Iterator[list[str]]:
             yield self.index.refresh(report=report)
@@ -119,10 +130,10 @@ class Finder:
                 place.faults = made
                 continue
             complete = said["text"].startswith("listening")  # all takes are there; measuring them may take long
-            yield [SAME, SAME, said, SAME, SAME if listed or not complete else next(self._looks)]
+            yield Opened(said=said, look=SAME if listed or not complete else next(self._looks))
             listed = listed or complete
         gone = place.looked and self.closeup(place) is None  # else it stays: another may have been played meanwhile
-        yield [*self._filters(place), SAME, None if gone else SAME, next(self._looks)]
+        yield Opened(*self._filters(place), detail=None if gone else SAME, look=next(self._looks))
 
     def search(self, request: gr.Request, text: str, role: str, lora: str, days: int, starred: bool, order: str,
                view: str) -> list[Any]:
@@ -205,11 +216,10 @@ class Finder:
                         ("text", "role", "lora", "days", "starred")) else note(EMPTY["text"], lines, tone="next")
         return note(f"{total:,} sound{'s' * (total != 1)}", lines, tone="bad" if lines else "quiet")
 
-    def _what(self, place: Place, total: int) -> dict[str, Any]:
-        """What can be exported; several that are chosen are what is meant."""
-        several = {"value": "chosen"} if len(place.picked) > 1 else {}
+    def _what(self, place: Place, total: int, *, meant: bool = False) -> dict[str, Any]:
+        """What can be exported. meant : those that are chosen are what is wanted"""
         return gr.update(choices=[(f"chosen: {len(place.picked)}", "chosen"), (f"all found: {total:,}", "found")],
-                         **several)
+                         **({"value": "chosen"} if meant else {}))
 
     # --------------------------------------------------------------------------------------------- what users do
     def take(self, event: gr.EventData) -> "Take":
@@ -226,10 +236,10 @@ class Finder:
         return takes.shown(self.studio, take)
 
     def pick(self, request: gr.Request, event: gr.EventData) -> dict[str, Any]:
-        """Others are chosen: what can be exported."""
+        """Others are chosen: what can be exported. Several that somebody has just chosen are what is meant."""
         place, wanted = self.place(request), event.ids if isinstance(event.ids, list) else []
-        place.picked = [name for name in place.names if name in wanted]
-        return self._what(place, self.found(place).total)
+        before, place.picked = place.picked, [name for name in place.names if name in wanted]
+        return self._what(place, self.found(place).total, meant=before != place.picked and len(place.picked) > 1)
 
     def star(self, request: gr.Request, event: gr.EventData) -> list[Any]:
         """A star is set or taken off."""

@@ -82,8 +82,9 @@ class Laboratory:
         return gr.update(choices=[(f"{shot.text}  ·  {Path(shot.file_name).stem}", shot.file_name) for shot in shots],
                          value=None)
 
-    def choose(self, dataset: str, row: str) -> Shown:
+    def choose(self, request: gr.Request, dataset: str, row: str) -> Shown:
         """A row of a dataset was chosen: its sound, under the dataset's own settings."""
+        self.stop(request)  # the round trip of another sound
         folder = self.studio.dataset_folder(dataset)
         loaded = engine.dataset.load(folder)
         shot = next((shot for shot in loaded.one_shots if shot.file_name == row), None)
@@ -126,6 +127,7 @@ class Laboratory:
             yield from self._decode_one(pictures[0], self._begin(request))
             return
         if sounds:
+            self.stop(request)
             unused = [f"left out: {path.name}: the laboratory looks at one sound at a time" for path in sounds[1:]]
             yield self._open(sounds[0], None, unused)._replace(dropped=SAME if pictures else None)
         if pictures:

@@ -109,7 +109,7 @@ def free_port(host: str, port: int | None) -> int:
                                   "machine") from error
             except OSError:
                 continue
-            return each
+            return trial.getsockname()[1]
     if port is None:
         raise StudioError(f"all ports from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are taken; name a free --port")
     raise StudioError(f"port {port} at {host} cannot be used; name another, or leave --port out to get a free one")

@@ -47,7 +47,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
                 with gr.Column(scale=0, min_width=230):
                     pager = Pager(elem_id="library-pager")
             pads = Pads([], actions=ACTIONS, elem_id="library-pads", hint=HINT, drop_into=RESTORE)
-            rows = TakeRows(elem_id="library-rows", hint=HINT, visible="hidden")
+            rows = TakeRows(elem_id="library-rows", hint=HINT, drop_into=RESTORE, visible="hidden")
             detail = Detail(None, actions=DETAIL, elem_id="library-detail",
                             hint="Play a sound to look at it closely.")
         with gr.Column(scale=4, min_width=300):

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,42 +53,32 @@ class RunView:
             jobs.advance(self.folder)  # where the one before was killed, nobody else does
         busy = running(self.folder)
         run = self.find(opened) or busy or latest(self.folder)
-        if run is None:
-            made = {"note": FIRST_FOR_GUESTS if self.studio.guest else FIRST, **self._curves(None),
-                    "previews": table("", [], [], PREVIEW_HINT), "stop": gr.update(interactive=False),
-                    **{name: gr.update(visible=False) for name in ("resume", "use", "best")}}
-            stamps = {name: "nothing" for name in made}
-        else:
-            state = self.studio.stories.state(run)
-            about = f"{run.name} {state.status} {state.step} {state.stage} {state.note} {len(state.held_out)}"
-            heard = f"{run.name} {len(state.previews)} {state.best_step} {state.status}"
-            made = {"note": lambda: said(run, state, guest=self.studio.guest),
-                    **{name: lambda name=name: self._curves(state)[name] for name in ("losses", "distances")},
-                    "previews": lambda: self._previews(run, state), **_buttons(state)}
-            stamps = {name: heard if name in ("distances", "previews") else about for name in made}
-        made |= {"timer": gr.Timer(OFTEN if busy else SELDOM), "list": (entries := self._list(run)),
-                 "start": gr.update(value="Add to the queue" if busy else "Start training")}
-        stamps |= {"timer": bool(busy), "start": bool(busy), "list": str(entries)}
-        known = seen or {}
-        changed = {name for name in self.parts if name != "seen" and known.get(name) != stamps[name]}
-        updates = {name: made[name]() if callable(made[name]) else made[name] for name in changed}
-        updates["seen"] = stamps if changed else gr.skip()
+        entries = self._list(run)
+        groups = (self._of_run(run) if run else self._of_none()) | {
+            "list": (str(entries), lambda: {"list": entries}),
+            "busy": (bool(busy), lambda: {"timer": gr.Timer(OFTEN if busy else SELDOM), "start": gr.update(
+                value="Add to the queue" if busy else "Start training")})}
+        stamps, updates = {name: stamp for name, (stamp, _) in groups.items()}, {}
+        for name, (stamp, make) in groups.items():
+            if (seen or {}).get(name) != stamp:
+                updates |= make() | {"seen": stamps}
         return [updates.get(name, gr.skip()) for name in self.parts]
 
-    # ------------------------------------------------------------------------------------------------- the curves
-    def _curves(self, state: RunState | None) -> dict[str, Any]:
-        losses = [line("loss", state.losses, "noisy"), line("of the sounds kept apart", state.held_out, "dots",
-                                                            second=True)] if state else []
-        previews = state.previews if state else ()
-        away = [(each.step, each.distance_db) for each in previews if each.distance_db is not None]
-        nearest = [(each.step, each.nearest_db) for each in previews if each.nearest_db is not None]
-        distances = [line("from the kit", away, "dots"),
-                     line("nearest one: near 0 is a copy", nearest, "dots", second=True)]
-        total = state.total if state else 0
-        best = state.best_step if state else None
-        return {"losses": chart("Loss", LOSS_HINT, total, losses, best=best if losses else None),
-                "distances": chart("Previews", DISTANCE_HINT, total, distances,
-                                   best=best if away else None, unit="dB")}
+    def _of_run(self, run: Run) -> dict[str, tuple[str, Callable[[], dict[str, Any]]]]:
+        """Parts that change together: of each such group, what says whether it did, and what makes its parts."""
+        state = self.studio.stories.state(run)
+        about = f"{run.name} {state.status} {state.step} {state.stage} {state.note} {len(state.held_out)}"
+        heard = f"{run.name} {len(state.previews)} {state.best_step} {state.status}"
+        return {"state": (about, lambda: {"note": said(run, state, guest=self.studio.guest), "losses": _losses(state),
+                                          **_buttons(state)}),
+                "previews": (heard, lambda: {"distances": _distances(state), "previews": self._previews(run, state)})}
+
+    def _of_none(self) -> dict[str, tuple[str, Callable[[], dict[str, Any]]]]:
+        first = FIRST_FOR_GUESTS if self.studio.guest else FIRST
+        return {"state": ("", lambda: {"note": first, "losses": _losses(None), "stop": gr.update(interactive=False),
+                                       **{name: gr.update(visible=False) for name in ("resume", "use", "best")}}),
+                "previews": ("", lambda: {"distances": _distances(None),
+                                          "previews": table("", [], [], PREVIEW_HINT)})}
 
     # ----------------------------------------------------------------------------------------------- the previews
     def _previews(self, run: Run, state: RunState) -> dict[str, Any]:
@@ -136,6 +126,21 @@ class RunView:
         status = run.last_event().get("status", "failed")
         acts = ("clone", "trash") if status == "done" else ("resume", "clone", "trash")
         return Listed(run.name, status, f"{status} {_when(run)}", acts, shown)
+
+
+def _losses(state: RunState | None) -> dict[str, Any]:
+    lines = [line("loss", state.losses, "noisy"),
+             line("of the sounds kept apart", state.held_out, "dots", second=True)] if state else []
+    return chart("Loss", LOSS_HINT, state.total if state else 0, lines, best=state.best_step if state else None)
+
+
+def _distances(state: RunState | None) -> dict[str, Any]:
+    previews = state.previews if state else ()
+    away = [(each.step, each.distance_db) for each in previews if each.distance_db is not None]
+    nearest = [(each.step, each.nearest_db) for each in previews if each.nearest_db is not None]
+    lines = [line("from the kit", away, "dots"), line("nearest one: near 0 is a copy", nearest, "dots", second=True)]
+    return chart("Previews", DISTANCE_HINT, state.total if state else 0, lines,
+                 best=state.best_step if away else None, unit="dB")
 
 
 def _when(run: Run) -> str:

@@ -40,7 +40,6 @@ CSS = """
 #transform-mode .wrap label.selected { box-shadow: inset 2px 0 var(--color-accent); }
 #transform-detail .wave { height: 34px; }
 #transform-detail .spectrum { height: clamp(90px, 100vh - 800px, 280px); }
-.pixels img { image-rendering: pixelated; object-fit: fill; width: 100%; height: 100%; }
 .gradio-container [data-testid="block-info"] { font-size: 12.5px; }
 .gradio-container :is(input, textarea)::placeholder { color: var(--body-text-color-subdued) !important; opacity: 0.75; }
 .gradio-container .secondary-wrap input { padding-right: 38px !important; text-overflow: ellipsis; }

@@ -122,7 +122,7 @@ def _knobs(shared: Form, change: Form, way: Form, travel: Form, track: Form) -> 
         way.place("steps", elem_classes="of-way")
         for name in ("guidance", "seed"):
             shared.place(name)
-        shared.place("base", elem_classes="narrow")
+        shared.place("base", elem_classes="narrow")  # which text is not by itself
     with gr.Column(elem_classes="of-change"), gr.Accordion("Another sound's colour, one instrument", open=False):
         reference = gr.File(label="A sound whose colour it takes on", file_types=SUFFIXES, height=140,
                             elem_id="change-reference")

@@ -104,7 +104,7 @@ class Adapters:
             set_peft_model_state_dict(module, state["lora"][name])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
-        if state["scaler"]:
+        if state["scaler"] and self.accelerator.scaler:  # it may go on in another number format
             self.accelerator.scaler.load_state_dict(state["scaler"])
 
 

@@ -1,6 +1,7 @@
 """Variants of a sound that are still that sound: a little quieter, a little later.
 
-Which variants a sound has is a function of its picture alone, so that the latents of one run serve the next.
+Which variants a sound has is a function of its picture and of what was asked for alone, so that the latents of one run
+serve the next.
 """
 
 from dataclasses import dataclass

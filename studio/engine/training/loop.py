@@ -50,7 +50,7 @@ def train(dataset_folder: Path, settings: TrainSettings, run_folder: Path, *, re
         report = silent
     run_folder = Path(together.on_main(accelerator, lambda: str(run_folder)))  # the one that the first process chose
     kit = Kit(dataset_folder, settings)
-    report(Progress("load", note=f"base {settings.base}"))
+    together.on_main(accelerator, lambda: report(Progress("load", note=f"base {settings.base}")))  # or a stop, for all
     base = open_base(settings.base, accelerator.device.type, settings.mixed_precision)
     check_fits(base, kit.dataset.mel)
     return _Course(base, kit, settings, run_folder, accelerator, report).run(resume)
@@ -75,7 +75,9 @@ def estimate(dataset_folder: Path, settings: TrainSettings, *, report: Report = 
         except Cancelled:
             if not found:
                 raise
-    return Estimate.of(found[0].total, found[0].values)
+    told = Estimate.of(found[0].total, found[0].values)
+    steps = steps_of(settings, len(Kit(dataset_folder, settings).learned), settings.processes)  # one has measured
+    return dataclasses.replace(told, steps=steps, seconds=told.seconds * steps / told.steps)
 
 
 def plain(settings: TrainSettings) -> dict[str, int | float | str]:

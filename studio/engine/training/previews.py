@@ -63,7 +63,7 @@ class Previews:
         prompts = lines or _of_each_role(material.kit.tags())[: settings.preview_count]
         count = max(settings.preview_count, len(lines))
         self.prompts = [prompts[place % len(prompts)] for place in range(count)]
-        self.seeds = [settings.seed + place // len(prompts) for place in range(count)]
+        self.seeds = [(settings.seed + place // len(prompts)) % 2**31 for place in range(count)]
         usual = (GenerateSettings(guidance=GUIDANCE_WITH_LORA) if base.small
                  else presets.load("generate", "stable-diffusion-1.5"))
         self.settings = replace(usual, base=settings.base, device=settings.device, count=1)

@@ -13,17 +13,21 @@ from studio.errors import Cancelled, StudioError
 def on_main(accelerator: Accelerator, work: Callable[[], Any]) -> Any:
     """What `work` returns (plain data) in the first process, the only one that does it; known to all afterwards.
 
-    A StudioError or a stop (Cancelled) in the first process is raised in all: none waits for one that has left.
+    What is raised in the first process ends all, there as it is, else as a stop (Cancelled) or a StudioError: none
+    waits for one that has left.
     """
     if accelerator.num_processes == 1:
         return work()
     said: list[Any] = [None, None, None]
+    raised: Exception | None = None
     if accelerator.is_main_process:
         try:
             said[2] = work()
-        except (Cancelled, StudioError) as error:
-            said[:2] = type(error).__name__, str(error)
+        except Exception as error:
+            raised, said[:2] = error, (type(error).__name__, str(error))
     broadcast_object_list(said)
+    if raised:
+        raise raised
     if said[0] == Cancelled.__name__:
         raise Cancelled
     if said[0]:

@@ -20,7 +20,7 @@ class AbPlayer(Drawn):
     """
 
     drawing = "ab_player"
-    rooms = ("speaker", "icons", "keys")
+    rooms = ("speaker", "keys")
 
     def postprocess(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
         """Plain data for the drawing; Gradio fills in where each file can be fetched."""

@@ -33,7 +33,8 @@ function onKey(event) {
       event.target.blur?.();  // a line of text gives its value to the page when it is left
       setTimeout(() => start.click(), 50);
     }
-  } else if (event.altKey && /^Digit[1-9]$/.test(event.code)) {
+  } else if (event.altKey && /^Digit[1-9]$/.test(event.code) && (event.key === event.code[5] || !typing(event))) {
+    // with the digits, Option types brackets and the like on a Mac
     const tab = document.querySelectorAll('[role="tablist"] [role="tab"]')[Number(event.code[5]) - 1];
     if (tab) { event.preventDefault(); tab.click(); }
   } else if (event.key === '?' && !typing(event) && !event.ctrlKey && !event.metaKey) {

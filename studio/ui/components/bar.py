@@ -21,7 +21,7 @@ class Bar(Drawn):
     """Two buttons and the list of shortcuts, which `?` opens and closes."""
 
     drawing = "bar"
-    rooms = ("icons", "keys")
+    rooms = ("keys",)
 
     def __init__(self) -> None:
         super().__init__([{"title": title, "keys": [{"key": key, "does": does} for key, does in keys]}

@@ -14,7 +14,6 @@ class Chart(Drawn):
     """Shows what `chart(...)` says."""
 
     drawing = "chart"
-    rooms = ("icons",)
 
 
 def chart(title: str, hint: str, total: int, lines: Sequence[dict[str, Any]], *, best: int | None = None,

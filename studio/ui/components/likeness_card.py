@@ -11,4 +11,3 @@ class LikenessCard(Drawn):
     """
 
     drawing = "likeness_card"
-    rooms = ("icons",)

@@ -24,7 +24,7 @@ const ticks = make(frame, 'div', 'ticks'), head = make(frame, 'div', 'head'), ri
 const ruler = make(root, 'div', 'ruler');
 make(root, 'div', 'nothing', props.hint || '');
 Object.assign(image, {alt: '', draggable: false});
-canvas.tabIndex = 0;
+canvas.tabIndex = -1;  // a press takes the focus from what was typed in; there is nothing to do here by keys
 canvas.setAttribute('aria-label', 'paint what is to be made anew');
 ruler.title = 'hear the original from here';
 

@@ -17,7 +17,6 @@ class MelControls(Drawn):
     """
 
     drawing = "mel_controls"
-    rooms = ("icons",)
 
     def __init__(self, *, fields: Sequence[Mapping[str, Any]], **kwargs: Any) -> None:
         super().__init__(fields=list(fields), **kwargs)

@@ -1,6 +1,9 @@
 // A sentence, lines under it, a bar of progress. Everything said goes through textContent.
 const root = element.querySelector('.note');
 root.style.minHeight = `${props.least_height}px`;
+const line = make(root, 'div', 'line'), text = make(line, 'div', 'text'), count = make(null, 'div', 'count');
+const track = make(null, 'div', 'track'), bar = make(track, 'div', 'bar');
+text.setAttribute('role', 'status');  // a screen reader says what is said anew, and not every step of it
 let stage = null, began = 0, first = 0;
 
 function spoken(seconds) {
@@ -19,17 +22,16 @@ function left(value) {
 
 function draw() {
   const value = props.value || {text: '', lines: [], tone: 'quiet'};
-  root.replaceChildren();
   root.dataset.tone = value.tone || 'quiet';
   if (value.tone !== 'busy') stage = null;
-  const line = make(root, 'div', 'line');
-  make(line, 'div', 'text', value.text);
-  if (value.total > 0) {
-    make(line, 'div', 'count', [`${value.step} of ${value.total}`, left(value)].filter(Boolean).join(' · '));
-    const bar = make(make(root, 'div', 'track'), 'div', 'bar');
+  if (text.textContent !== value.text) text.textContent = value.text;
+  const counts = value.total > 0, more = (value.lines || []).map(each => make(null, 'div', 'more', each));
+  if (counts) {
+    count.textContent = [`${value.step} of ${value.total}`, left(value)].filter(Boolean).join(' · ');
     bar.style.width = `${Math.min(100, 100 * value.step / value.total)}%`;
   }
-  for (const each of value.lines || []) make(root, 'div', 'more', each);
+  arrange(line, counts ? [text, count] : [text]);
+  arrange(root, [line, ...counts ? [track] : [], ...more]);
 }
 
 draw();

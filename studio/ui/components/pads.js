@@ -165,7 +165,10 @@ function show(i) {
 }
 
 function turn(by) {
-  first = Math.max(0, Math.min(first + by * per(), per() * Math.floor((items().length - 1) / per())));
+  const to = Math.max(0, Math.min(first + by * per(), per() * Math.floor((items().length - 1) / per())));
+  if (to === first) return;
+  first = to;
+  if (chosen.size === 1) chosen.clear();  // nothing says of a single one that it is still meant, out of sight
   take();
 }
 
@@ -266,6 +269,7 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || (event.repeat && !event.key.startsWith('Arrow'))) return;
   const i = padOf(event), act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (i >= 0 ? i >= per() || !items()[first + i] : !act || takenBy(event) || !items().length) return;
+  if (event.key.startsWith('Page') && items().length <= per()) return;  // the page scrolls
   event.preventDefault();
   if (i >= 0) play(first + i, {event}); else act(event);
 }

@@ -7,8 +7,9 @@ const next = signButton(root, 'next', 'on (Page Down)', () => turn(1));
 function part() { return props.value || {first: 0, shown: 0, total: 0}; }
 
 function turn(by) {
-  const {first, shown, total} = part();
-  if (by < 0 ? first > 0 : first + shown < total) trigger('turned', {by});
+  const {first, shown, total} = part(), more = by < 0 ? first > 0 : first + shown < total;
+  if (more) trigger('turned', {by});
+  return more;
 }
 
 function draw() {
@@ -24,8 +25,7 @@ function onKey(event) {
   if (!element.isConnected) { document.removeEventListener('keydown', onKey); return; }
   const by = {PageUp: -1, PageDown: 1}[event.key];
   if (!by || root.offsetParent === null || typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.preventDefault();
-  turn(by);
+  if (turn(by)) event.preventDefault();  // else the page scrolls
 }
 document.addEventListener('keydown', onKey);
 

@@ -17,12 +17,14 @@ function sound(step, row) {
     });
     asked.catch(() => addresses.delete(id));
     addresses.set(id, asked);
-    for (const old of [...addresses.keys()].slice(0, Math.max(0, addresses.size - KEPT))) {
-      addresses.get(old).then(({url}) => URL.revokeObjectURL(url), () => {});
-      addresses.delete(old);
-    }
+    [...addresses.keys()].slice(0, Math.max(0, addresses.size - KEPT)).forEach(forget);
   }
   return addresses.get(id);
+}
+
+function forget(id) {
+  addresses.get(id).then(({url}) => URL.revokeObjectURL(url), () => {});
+  addresses.delete(id);
 }
 
 async function play(cell, event) {
@@ -45,6 +47,7 @@ function draw() {
   if (as === drawn) return;
   drawn = as;
   const empty = !columns.length, atEnd = scroll.scrollLeft + scroll.clientWidth >= scroll.scrollWidth - 8;
+  if (empty) [...addresses.keys()].forEach(forget);  // a run that begins anew may have the name of one that is gone
   hint.hidden = !empty;
   hint.textContent = value.hint || '';
   scroll.hidden = says.hidden = empty;

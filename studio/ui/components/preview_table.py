@@ -26,7 +26,7 @@ class PreviewTable(Drawn):
     """
 
     drawing = "preview_table"
-    rooms = ("speaker", "icons")
+    rooms = ("speaker",)
 
     def __init__(self, value: Any = None, *, ask: Callable[[dict], dict], **kwargs: Any) -> None:
         super().__init__(value, server_functions=[ask], **kwargs)

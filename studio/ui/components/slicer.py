@@ -15,7 +15,7 @@ class Slicer(Drawn):
     """
 
     drawing = "slicer"
-    rooms = ("speaker", "icons", "keys", "latest")
+    rooms = ("speaker", "latest")
 
     def __init__(self, value: Any = None, *, ask: Sequence[Callable[[dict], dict]], **kwargs: Any) -> None:
         super().__init__(value, server_functions=list(ask), **kwargs)

@@ -22,12 +22,17 @@ levels.title = 'level of the file over time: what is dim was cut';
 function soundId(part) { return part === 'sound' ? `dataset ${shown.dataset} ${shown.id}` : `dataset ${shown.dataset} ${shown.id} ${part}`; }
 
 function remember(key, address) {
+  forget(key);
   addresses.set(key, address);
   for (const old of [...addresses.keys()].slice(0, Math.max(0, addresses.size - KEPT))) {
-    addresses.get(old).then(URL.revokeObjectURL, () => {});
-    addresses.delete(old);
+    forget(old);
   }
   return address;
+}
+
+function forget(key) {
+  if (addresses.has(key)) addresses.get(key).then(URL.revokeObjectURL, () => {});
+  addresses.delete(key);
 }
 
 // Where a prepared sound can be fetched, as fast as it was asked for before.

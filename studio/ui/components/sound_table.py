@@ -20,7 +20,7 @@ class SoundTable(Drawn):
     """
 
     drawing = "sound_table"
-    rooms = ("speaker", "icons", "keys", "table_state", "table_tools", "table_rows")
+    rooms = ("speaker", "keys", "table_state", "table_tools", "table_rows")
 
     def __init__(self, value: Any = None, *, ask: Sequence[Ask], **kwargs: Any) -> None:
         super().__init__(value, server_functions=list(ask), **kwargs)

@@ -75,11 +75,14 @@ function drawChips(chips) {
   for (const [role, number] of [...roles, ...lost]) {  // one that no sound in use has any more can be taken off still
     made.push(chip(role || 'no role', number, 'role', view.role === role, () => { view.role = view.role === role ? null : role; again(); }));
   }
+  const held = chips.contains(document.activeElement) ? document.activeElement.dataset.what : null;
   chips.replaceChildren(...made);
+  if (held) made.find(each => each.dataset.what === held)?.focus({preventScroll: true});
 }
 
 function chip(words, number, kind, on, act) {
   const made = button(null, `chip ${kind}`, `${words} ${number}`, on ? 'show all again' : 'show only these', act);
+  made.dataset.what = `${kind} ${words}`;
   made.classList.toggle('on', on);
   made.setAttribute('aria-pressed', on);
   return made;

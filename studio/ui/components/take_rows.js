@@ -9,7 +9,8 @@ const told = {id: null, at: 0, look: 0, pick: 0};
 
 const tools = make(root, 'div', 'tools'), table = make(root, 'div', 'table'), hint = make(root, 'div', 'nothing', props.hint || '');
 const head = make(table, 'div', 'line head'), body = make(table, 'div', 'body');
-for (const column of COLUMNS) make(head, 'span', column || 'blank', column);
+for (const column of COLUMNS) make(head, 'span', column || 'blank', column).setAttribute('role', 'columnheader');
+head.setAttribute('role', 'row');
 table.setAttribute('role', 'grid');
 table.setAttribute('aria-label', 'sounds');
 table.setAttribute('aria-multiselectable', 'true');
@@ -41,6 +42,7 @@ function makeLine() {
   make(name, 'span', 'title');
   make(name, 'span', 'remark');
   for (const kind of ['words', 'role', 'loras', 'length', 'made']) make(line, 'span', kind);
+  for (const cell of line.querySelectorAll(':scope > span')) cell.setAttribute('role', 'gridcell');
   return line;
 }
 
@@ -248,5 +250,6 @@ new ResizeObserver(() => {  // as a tab that comes to the front, where others ma
   mark();
 }).observe(root);
 
+dropIn(element, root, props.drop_into);
 take();
 watch('value', take);

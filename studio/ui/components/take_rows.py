@@ -50,13 +50,15 @@ class TakeRows(Drawn):
 
     value : Lines
     hint  : what is said while there is nothing to show
+    drop_into : elem_id of the upload button that gets a file which is dropped anywhere while the list is to be seen
     """
 
     drawing = "take_rows"
-    rooms = ("speaker", "icons", "drag_out", "keys", "pad")
+    rooms = ("speaker", "icons", "drag_out", "keys", "drop_in", "pad")
 
-    def __init__(self, value: Lines | None = None, *, hint: str = "", **kwargs: Any) -> None:
-        super().__init__(value, hint=hint, **kwargs)
+    def __init__(self, value: Lines | None = None, *, hint: str = "", drop_into: str = "",
+                 **kwargs: Any) -> None:
+        super().__init__(value, hint=hint, drop_into=drop_into, **kwargs)
 
     def postprocess(self, value: Lines | None) -> dict[str, Any]:
         """Plain data for the drawing; Gradio fills in where each file can be fetched."""
