@@ -17,12 +17,21 @@ def test_what_is_asked_for_is_still_there_after_a_reload(page, served):
     open_tab(page, "Generate")
     write(page, "generate-prompt", "a dusty snare")
     make_quickly(page, served, count=3)
+    page.wait_for_function("['a dusty snare', 3].every(said => "
+                           "JSON.parse(sessionStorage['studio-generate'] ?? '[]').includes(said))")
     page.reload()
     open_tab(page, "Generate")
     page.wait_for_function("document.querySelector('#generate-prompt textarea').value === 'a dusty snare'")
     assert page.input_value("#generate-count input[type=number]") == "3"
     assert page.input_value("#generate-base textarea") == str(served.base)
     assert page.input_value("#generate-seed input") == "-1"
+
+
+def test_a_page_that_kept_nothing_leaves_the_form_alone_however_late_it_has_loaded(page):
+    given = page.evaluate("""() => window.gradio_config.dependencies
+        .filter(each => each.js?.includes("'studio-generate'") && each.targets.some(([, event]) => event === 'load'))
+        .map(each => (0, eval)(each.js)())""")
+    assert given == [None]
 
 
 # ---------------------------------------------------------------------------------------------------- making sounds

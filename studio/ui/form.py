@@ -109,9 +109,10 @@ def outlast_reload(page: gr.Blocks, controls: Sequence[gr.components.Component],
     here = dict(show_progress="hidden", queue=False, api_visibility="private")
     for event in (asked, *(control.input for control in controls)):
         event(None, controls, None, js=f"(...said) => {{ sessionStorage['{name}'] = JSON.stringify(said); }}", **here)
-    page.load(None, controls, controls, js=f"""(...now) => {{
+    # Nothing is returned where nothing is kept: on a busy machine it would come after what was typed, in its place.
+    page.load(None, None, controls, js=f"""() => {{
         const kept = JSON.parse(sessionStorage['{name}'] ?? '[]');
-        return kept.length === now.length ? kept : now; }}""", **here)
+        if (kept.length === {len(controls)}) return kept; }}""", **here)
 
 
 def control(field: dataclasses.Field, **layout: Any) -> gr.components.Component:
